@@ -1,0 +1,1 @@
+//! The receivers: HTTPS and SMTP

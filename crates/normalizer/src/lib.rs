@@ -1,0 +1,1 @@
+//! Submission in, normalized record out

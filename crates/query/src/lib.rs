@@ -1,0 +1,1 @@
+//! Tenant API, operator API

@@ -1,0 +1,15 @@
+//! What travels on the log: submissions on their way to the normalizer, normalized records on their way to the writer.
+//!
+//! Invariants: one [`Submission`] leads to one [`Normalized`]; each format that was ever written can be read.
+
+mod id;
+mod normalized;
+mod submission;
+mod tenant;
+mod topics;
+
+pub use id::{SubmissionId, SubmissionIdError};
+pub use normalized::{FailureRecord, NORMALIZED_FORMAT, Normalized, NormalizedError, Outcome, PolicyRecord};
+pub use submission::{Channel, Submission, SubmissionError};
+pub use tenant::{TENANT_ID_MAX_BYTES, TenantId, TenantIdError};
+pub use topics::{NORMALIZED, NORMALIZER_GROUP, REGISTRY, SUBMISSIONS, WRITER_GROUP};

@@ -1,0 +1,25 @@
+//! The pipeline's topics and groups.
+
+use std::time::Duration;
+
+use tlsrpt_log::{Cleanup, Topic};
+
+const DAY: Duration = Duration::from_secs(86_400);
+const GIB: u64 = 1 << 30;
+
+/// Payloads as received, from the edge to the normalizer. Kept for a week at most, so that a mistake can be replayed.
+pub const SUBMISSIONS: Topic =
+    Topic { name: "tlsrpt.submissions", partitions: 1, cleanup: Cleanup::Delete { age_max: DAY.saturating_mul(7), bytes_max: 4 * GIB } };
+
+/// Outcomes, from the normalizer to the writer.
+pub const NORMALIZED: Topic =
+    Topic { name: "tlsrpt.normalized", partitions: 1, cleanup: Cleanup::Delete { age_max: DAY, bytes_max: 2 * GIB } };
+
+/// Tenants, domains, addresses and keys.
+pub const REGISTRY: Topic = Topic { name: "tlsrpt.registry", partitions: 1, cleanup: Cleanup::Compact };
+
+/// The normalizer's consumer group.
+pub const NORMALIZER_GROUP: &str = "tlsrpt-normalizer";
+
+/// The writer's consumer group.
+pub const WRITER_GROUP: &str = "tlsrpt-writer";

@@ -1,0 +1,69 @@
+//! What a tenant query asks for.
+
+use tlsrpt_report::{Day, Domain, PolicyClass, Trust};
+
+/// Narrows a tenant query; an empty list does not narrow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// First UTC day, inclusive.
+    pub from: Day,
+    /// Last UTC day, inclusive.
+    pub to: Day,
+    /// Policy domains.
+    pub domains: Vec<Domain>,
+    /// Whether `domains` stand for everything below them too.
+    pub subdomains: bool,
+    /// Organisation names, compared without regard to case.
+    pub reporters: Vec<String>,
+    /// Policy types.
+    pub policy_types: Vec<PolicyClass>,
+    /// Result types by name; failures only count, and reports only match, when one of these occurs.
+    pub result_types: Vec<String>,
+    /// Receiving MX host names.
+    pub receiving_mx: Vec<String>,
+    /// Networks of sending addresses, in CIDR form.
+    pub sending_nets: Vec<String>,
+    /// Verdicts on the origin.
+    pub trust: Vec<Trust>,
+}
+
+/// Length of one point of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A UTC day.
+    Day,
+    /// A week from Monday.
+    Week,
+    /// A calendar month.
+    Month,
+}
+
+/// What a series can be split by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SeriesDimension {
+    /// `reporter`: the organisation.
+    Reporter,
+    /// `result_type`.
+    ResultType,
+    /// `policy_type`.
+    PolicyType,
+    /// `domain`.
+    Domain,
+}
+
+/// What failures can be grouped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailureDimension {
+    /// `result_type`.
+    ResultType,
+    /// `receiving_mx`.
+    ReceivingMx,
+    /// `reporter`.
+    Reporter,
+    /// `sending_ip`.
+    SendingIp,
+    /// `receiving_ip`.
+    ReceivingIp,
+    /// `reason`.
+    Reason,
+}

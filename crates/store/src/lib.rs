@@ -1,0 +1,22 @@
+//! ClickHouse: the schema's migrations, the row types, every SQL statement, and the embedded engine.
+//!
+//! Invariants: SQL stands in this crate only; a tenant's statement cannot be made without the tenant.
+
+mod adoption;
+mod answer;
+pub mod embedded;
+mod error;
+mod filter;
+mod operator;
+mod store;
+mod tenant;
+
+pub use answer::{
+    DomainFigures, FailureGroup, FailureItem, Fate, Fates, Point, RawReport, ReportDetail, ReportItem, ReportPeriod, Sessions,
+    SubmissionItem, Summary, UnclaimedDomain,
+};
+pub use error::StoreError;
+pub use filter::{FailureDimension, Filter, SeriesDimension, Step};
+pub use operator::SubmissionFilter;
+pub use store::{Inserted, Store, StoreConfig};
+pub use tenant::TenantQueries;

@@ -1,0 +1,16 @@
+//! Logs, metrics, health and the operations endpoint, the same for every role.
+//!
+//! Each role registers its metrics in the process's [`prometheus::Registry`] and its dependencies in [`Health`]; [`ops::serve`]
+//! shows both.
+//!
+//! Invariants: nothing secret is logged or shown; the operations endpoint changes nothing.
+
+mod backoff;
+mod health;
+pub mod logs;
+pub mod ops;
+
+pub use backoff::Backoff;
+pub use health::{Dependency, Health};
+/// The metrics library, so that every crate uses one version.
+pub use prometheus;

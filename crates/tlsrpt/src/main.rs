@@ -1,0 +1,2 @@
+//! TLS report pipeline.
+fn main() {}

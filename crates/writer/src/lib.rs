@@ -1,0 +1,1 @@
+//! Normalized records in batches into ClickHouse
