@@ -4,12 +4,14 @@
 
 mod id;
 mod normalized;
+mod poison;
 mod submission;
 mod tenant;
 mod topics;
 
 pub use id::{SubmissionId, SubmissionIdError};
 pub use normalized::{FailureRecord, NORMALIZED_FORMAT, Normalized, NormalizedError, Outcome, PolicyRecord};
+pub use poison::{POISON_MAX, POISON_WINDOW, PoisonExceeded, PoisonRation, id_of_unreadable};
 pub use submission::{Channel, Submission, SubmissionError};
 pub use tenant::{TENANT_ID_MAX_BYTES, TenantId, TenantIdError};
-pub use topics::{NORMALIZED, NORMALIZER_GROUP, REGISTRY, SUBMISSIONS, WRITER_GROUP};
+pub use topics::{NORMALIZED, NORMALIZER_GROUP, RECORD_MAX_BYTES, REGISTRY, SUBMISSIONS, WRITER_GROUP};

@@ -1,0 +1,243 @@
+//! The role: batches of submissions in, normalized records out, offsets committed when the records are durable.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use serde::{Deserialize, Serialize};
+use tlsrpt_log::{Batch, BatchLimits, CommitError, ConsumeError, Consumer, Log, LogError, Positions, ProduceError, Producer, Record};
+use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, NormalizedError, PoisonExceeded, PoisonRation, SUBMISSIONS};
+use tlsrpt_report::UnixMillis;
+use tlsrpt_telemetry::{Backoff, Dependency};
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    metrics::Metrics,
+    normalize::{Owners, Tally, Work, normalize},
+};
+
+/// How the normalizer works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NormalizerConfig {
+    /// Most submissions in a batch.
+    pub batch_records_max: usize,
+    /// Most payload bytes in a batch.
+    pub batch_bytes_max: usize,
+    /// How long a batch waits for more once it has something, milliseconds.
+    pub batch_linger_ms: u64,
+}
+
+impl Default for NormalizerConfig {
+    fn default() -> Self {
+        Self { batch_records_max: 2_000, batch_bytes_max: 16 << 20, batch_linger_ms: 20 }
+    }
+}
+
+/// The normalizer cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum NormalizerError {
+    /// A topic could not be opened.
+    #[error("open the submissions topic")]
+    Open(#[source] LogError),
+    /// We fail on too many records.
+    #[error("normalize submissions")]
+    Poison(#[from] PoisonExceeded),
+    /// An outcome could not be encoded.
+    #[error("encode an outcome")]
+    Encode(#[from] NormalizedError),
+    /// The log refuses a record for good.
+    #[error("append to the normalized topic")]
+    Append(#[source] ProduceError),
+    /// A worker thread ended.
+    #[error("normalize submissions: a worker ended")]
+    Worker(#[from] tokio::task::JoinError),
+}
+
+/// Batches whose records are on their way to the log at one time; more only costs memory.
+const BATCHES_IN_FLIGHT_MAX: usize = 3;
+
+/// How long the role finishes what it took once it is asked to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Normalizes until `shutdown`, then finishes what it took. `health` tells whether the log lets it work.
+///
+/// # Errors
+/// [`NormalizerError`] when it must not go on: nothing is lost, what was not committed comes again.
+pub async fn run<O: Owners + Send + Sync + 'static>(
+    config: NormalizerConfig,
+    log: Arc<dyn Log>,
+    owners: Arc<O>,
+    metrics: Metrics,
+    health: Dependency,
+    shutdown: CancellationToken,
+) -> Result<(), NormalizerError> {
+    let consumer = log.consumer(SUBMISSIONS.name, NORMALIZER_GROUP).await.map_err(NormalizerError::Open)?;
+    let role =
+        Role { consumer, producer: log.producer(), owners, metrics, health, poison: PoisonRation::default(), in_flight: VecDeque::new() };
+    role.health.ready();
+    role.work(config, shutdown).await
+}
+
+struct Role<O> {
+    consumer: Box<dyn Consumer>,
+    producer: Arc<dyn Producer>,
+    owners: Arc<O>,
+    metrics: Metrics,
+    health: Dependency,
+    poison: PoisonRation,
+    /// Batches on their way to the log, oldest first, so that commits move forward. Each resolves with what to commit.
+    in_flight: VecDeque<JoinHandle<Result<Positions, NormalizerError>>>,
+}
+
+impl<O: Owners + Send + Sync + 'static> Role<O> {
+    async fn work(mut self, config: NormalizerConfig, shutdown: CancellationToken) -> Result<(), NormalizerError> {
+        let limits = BatchLimits {
+            records_max: config.batch_records_max,
+            bytes_max: config.batch_bytes_max,
+            linger: Duration::from_millis(config.batch_linger_ms),
+        };
+        let mut backoff = Backoff::default();
+        loop {
+            let may_take = self.in_flight.len() < BATCHES_IN_FLIGHT_MAX;
+            let next = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                // Nothing is in flight: this branch waits for ever, and the other one brings something.
+                durable = oldest(&mut self.in_flight) => Next::Durable(durable),
+                batch = self.consumer.next(limits), if may_take => Next::Batch(batch),
+            };
+            match next {
+                Next::Durable(durable) => self.finish(durable).await?,
+                Next::Batch(Ok(batch)) => {
+                    backoff.reset();
+                    self.health.ready();
+                    self.take(batch).await?;
+                }
+                Next::Batch(Err(ConsumeError::Closed)) => break,
+                Next::Batch(Err(error @ ConsumeError::Gap { .. })) => {
+                    tracing::error!(%error, "submissions were dropped from the log before they were normalized");
+                }
+                Next::Batch(Err(error)) => {
+                    tracing::warn!(%error, "the log cannot be read; trying again");
+                    self.health.missing(error.to_string());
+                    tokio::time::sleep(backoff.next_wait()).await;
+                }
+            }
+        }
+        let finish_all = async {
+            while !self.in_flight.is_empty() {
+                let durable = oldest(&mut self.in_flight).await;
+                self.finish(durable).await?;
+            }
+            Ok(())
+        };
+        // A log that stays away must not hold up the end: what is not committed comes again.
+        tokio::time::timeout(GRACE, finish_all).await.unwrap_or(Ok(()))
+    }
+
+    /// Commits the oldest batch, which is durable now.
+    async fn finish(&mut self, durable: Result<Result<Positions, NormalizerError>, JoinError>) -> Result<(), NormalizerError> {
+        self.in_flight.pop_front();
+        commit(&mut *self.consumer, &durable??, &self.health).await;
+        Ok(())
+    }
+
+    /// Normalizes a batch on a blocking thread and hands the outcomes to the log.
+    async fn take(&mut self, batch: Batch) -> Result<(), NormalizerError> {
+        let positions = batch.positions();
+        let owners = Arc::clone(&self.owners);
+        let works = tokio::task::spawn_blocking(move || {
+            let now = now();
+            batch.records.iter().map(|delivered| normalize(delivered, &*owners, now)).collect::<Result<Vec<Work>, _>>()
+        })
+        .await??;
+        let (records, tallies): (Vec<Record>, Vec<Tally>) = works.into_iter().map(|work| (work.record, work.tally)).unzip();
+        for tally in &tallies {
+            if let Tally::Poison(reason) = tally {
+                tracing::error!(reason, "a submission could not be worked on; it is kept as a reject");
+                self.poison.take(Instant::now())?;
+            }
+        }
+        self.metrics.batch(&tallies);
+        let (producer, metrics, health) = (Arc::clone(&self.producer), self.metrics.clone(), self.health.clone());
+        self.in_flight.push_back(tokio::spawn(async move {
+            append_all(&*producer, records, &metrics, &health).await?;
+            Ok(positions)
+        }));
+        Ok(())
+    }
+}
+
+/// What the role turns to next.
+enum Next {
+    /// The oldest batch in flight is durable, or never will be.
+    Durable(Result<Result<Positions, NormalizerError>, JoinError>),
+    /// Submissions to work on.
+    Batch(Result<Batch, ConsumeError>),
+}
+
+/// The outcome of the oldest batch in flight; waits for ever when there is none.
+async fn oldest(
+    in_flight: &mut VecDeque<JoinHandle<Result<Positions, NormalizerError>>>,
+) -> Result<Result<Positions, NormalizerError>, JoinError> {
+    match in_flight.front_mut() {
+        Some(batch) => batch.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Appends all records and waits until they are durable, appending again what the log could not take.
+async fn append_all(producer: &dyn Producer, records: Vec<Record>, metrics: &Metrics, health: &Dependency) -> Result<(), NormalizerError> {
+    let appends: Vec<_> = records.into_iter().map(|record| (producer.send(NORMALIZED.name, record.clone()), record)).collect();
+    let mut backoff = Backoff::default();
+    for (ack, record) in appends {
+        let mut outcome = ack.await;
+        while let Err(error) = outcome {
+            match error {
+                ProduceError::TooLarge { .. } | ProduceError::NoTopic { .. } | ProduceError::Fenced | ProduceError::Closed => {
+                    return Err(NormalizerError::Append(error));
+                }
+                // What was sent before is ahead of it: its turn comes.
+                ProduceError::Full => {}
+                ProduceError::Unavailable { .. } | ProduceError::Unknown => {
+                    tracing::warn!(%error, "the log does not take normalized records; trying again");
+                    health.missing(error.to_string());
+                }
+            }
+            metrics.append_retried();
+            tokio::time::sleep(backoff.next_wait()).await;
+            outcome = producer.send(NORMALIZED.name, record.clone()).await;
+        }
+        backoff.reset();
+    }
+    health.ready();
+    Ok(())
+}
+
+/// Commits, waiting for a log that is away; a partition that was revoked is another member's to redo.
+async fn commit(consumer: &mut dyn Consumer, positions: &Positions, health: &Dependency) {
+    let mut backoff = Backoff::default();
+    loop {
+        match consumer.commit(positions).await {
+            Ok(()) => return,
+            Err(error @ CommitError::Revoked { .. }) => {
+                tracing::info!(%error, "another member will do the batch again");
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the offset cannot be committed; trying again");
+                health.missing(error.to_string());
+                tokio::time::sleep(backoff.next_wait()).await;
+            }
+        }
+    }
+}
+
+fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,93 @@
+//! Records that a role cannot work on: they become rejects of the ledger, so they need an id, and they are rationed, so that
+//! a faulty release stops instead of draining a topic into rejects.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use tlsrpt_log::Delivered;
+use uuid::Builder;
+
+use crate::id::SubmissionId;
+
+/// How many rejects for a failure of ours a role may write within [`POISON_WINDOW`].
+pub const POISON_MAX: usize = 100;
+
+/// The window that [`POISON_MAX`] counts in.
+pub const POISON_WINDOW: Duration = Duration::from_secs(600);
+
+/// An id for a record whose own id cannot be read: from the log's time and the record's position, so that a redelivery gets
+/// the same id and counts once.
+#[must_use]
+pub fn id_of_unreadable(topic: &str, delivered: &Delivered) -> SubmissionId {
+    let mut tail = [0u8; 10];
+    let [a, b, rest @ ..] = &mut tail;
+    // The topic's tail tells the two topics apart; partition and offset do the rest.
+    *a = u8::try_from(topic.len() % 256).unwrap_or(0);
+    *b = u8::try_from(delivered.position.partition % 256).unwrap_or(0);
+    *rest = delivered.position.offset.to_be_bytes();
+    let millis = u64::try_from(delivered.appended_at_ms).unwrap_or(0);
+    SubmissionId(Builder::from_unix_timestamp_millis(millis, &tail).into_uuid())
+}
+
+/// The ration of rejects for failures of ours.
+#[derive(Debug, Default)]
+pub struct PoisonRation {
+    taken: VecDeque<Instant>,
+}
+
+/// Too many records in a short time that this program should have understood: the program is at fault, not the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("more than {POISON_MAX} records in {} s could not be worked on: stopping, so that none is wasted; look at the errors above", POISON_WINDOW.as_secs())]
+pub struct PoisonExceeded;
+
+impl PoisonRation {
+    /// Takes one reject from the ration.
+    ///
+    /// # Errors
+    /// [`PoisonExceeded`] when the ration is used up: the role must stop without committing.
+    pub fn take(&mut self, now: Instant) -> Result<(), PoisonExceeded> {
+        while self.taken.front().is_some_and(|&first| now.duration_since(first) > POISON_WINDOW) {
+            self.taken.pop_front();
+        }
+        if self.taken.len() >= POISON_MAX {
+            return Err(PoisonExceeded);
+        }
+        self.taken.push_back(now);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use tlsrpt_log::{Position, Record};
+
+    use super::*;
+
+    #[test]
+    fn an_unreadable_record_has_the_same_id_at_every_delivery_and_another_one_at_every_position() {
+        let at = |partition, offset| Delivered {
+            position: Position { partition, offset },
+            appended_at_ms: 1_790_000_000_000,
+            record: Record::default(),
+        };
+        assert_eq!(id_of_unreadable("t", &at(0, 7)), id_of_unreadable("t", &at(0, 7)));
+        assert_ne!(id_of_unreadable("t", &at(0, 7)), id_of_unreadable("t", &at(0, 8)));
+        assert_ne!(id_of_unreadable("t", &at(0, 7)), id_of_unreadable("t", &at(1, 7)));
+        assert_eq!(id_of_unreadable("t", &at(0, 7)).received_at().0, 1_790_000_000_000);
+        assert_eq!(id_of_unreadable("t", &at(0, 7)).0.get_version_num(), 7);
+    }
+
+    #[test]
+    fn the_ration_ends_and_comes_back_with_time() {
+        let start = Instant::now();
+        let mut ration = PoisonRation::default();
+        for _ in 0..POISON_MAX {
+            ration.take(start).unwrap();
+        }
+        assert_eq!(ration.take(start), Err(PoisonExceeded));
+        assert_eq!(ration.take(start + POISON_WINDOW + Duration::from_secs(1)), Ok(()));
+    }
+}

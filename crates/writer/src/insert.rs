@@ -1,0 +1,143 @@
+//! One batch into the database, whatever single records in it are like.
+
+use std::{future::Future, pin::Pin, time::Instant};
+
+use tlsrpt_log::Delivered;
+use tlsrpt_record::{Channel, NORMALIZED, Normalized, NormalizedError, Outcome, PoisonExceeded, PoisonRation, id_of_unreadable};
+use tlsrpt_report::{Trust, UnixMillis};
+use tlsrpt_store::{Store, StoreError};
+use tlsrpt_telemetry::{Backoff, Dependency};
+
+use crate::metrics::Metrics;
+
+/// Reject reason of a record on the normalized topic that cannot be read.
+pub const REASON_UNREADABLE: &str = "unreadable-record";
+/// Reject reason of a record that the database refuses.
+pub const REASON_REFUSED: &str = "refused-by-database";
+
+/// The batch cannot be written and must not be passed over.
+#[derive(Debug, thiserror::Error)]
+pub enum InsertError {
+    /// Written by a newer version: only an update helps.
+    #[error("read a normalized record")]
+    Newer(#[source] NormalizedError),
+    /// We fail on too many records.
+    #[error("insert normalized records")]
+    Poison(#[from] PoisonExceeded),
+    /// The database refuses even a plain ledger entry.
+    #[error("insert a ledger entry")]
+    Refused(#[source] StoreError),
+}
+
+/// An outcome with the payload that it came from.
+type Entry<'a> = (Normalized<'a>, &'a [u8]);
+
+/// Writes batches.
+pub(crate) struct Inserter {
+    pub(crate) store: Store,
+    pub(crate) metrics: Metrics,
+    pub(crate) health: Dependency,
+    pub(crate) poison: PoisonRation,
+}
+
+impl Inserter {
+    /// Writes the batch; when it answers, the database holds all of it.
+    pub(crate) async fn insert(&mut self, batch: &[Delivered]) -> Result<(), InsertError> {
+        let mut entries: Vec<Entry<'_>> = Vec::with_capacity(batch.len());
+        for delivered in batch {
+            entries.push(match Normalized::decode(&delivered.record.value) {
+                Ok(entry) => entry,
+                Err(error @ NormalizedError::Newer { .. }) => return Err(InsertError::Newer(error)),
+                Err(error) => {
+                    tracing::error!(%error, position = ?delivered.position, "a normalized record cannot be read; it is kept as a reject");
+                    self.reject()?;
+                    unreadable(delivered)
+                }
+            });
+        }
+        self.insert_entries(&mut entries).await?;
+        self.metrics.queryable(entries.iter().map(|(normalized, _)| normalized.submission_id));
+        Ok(())
+    }
+
+    /// Inserts all entries at once; when the database refuses, halves them until the one that it refuses stands alone.
+    fn insert_entries<'s>(
+        &'s mut self,
+        entries: &'s mut [Entry<'_>],
+    ) -> Pin<Box<dyn Future<Output = Result<(), InsertError>> + Send + 's>> {
+        Box::pin(async move {
+            let Err(refused) = self.insert_or_wait(entries).await else { return Ok(()) };
+            match entries {
+                [] => Ok(()),
+                [(normalized, _)] => {
+                    if let Outcome::Rejected { .. } = normalized.outcome {
+                        return Err(InsertError::Refused(refused));
+                    }
+                    tracing::error!(submission_id = %normalized.submission_id, error = &refused as &dyn std::error::Error, "the database refuses a record; it is kept as a reject");
+                    self.reject()?;
+                    normalized.outcome = Outcome::Rejected {
+                        reason: REASON_REFUSED,
+                        detail: "the database refused the rows; the payload is kept and can be replayed",
+                    };
+                    self.insert_entries(entries).await
+                }
+                _ => {
+                    let (first, second) = entries.split_at_mut(entries.len() / 2);
+                    self.insert_entries(first).await?;
+                    self.insert_entries(second).await
+                }
+            }
+        })
+    }
+
+    /// Inserts all entries, waiting for a database that is away.
+    async fn insert_or_wait(&mut self, entries: &[Entry<'_>]) -> Result<(), StoreError> {
+        let mut backoff = Backoff::default();
+        loop {
+            let started = Instant::now();
+            match self.store.insert(entries).await {
+                Ok(inserted) => {
+                    self.metrics.inserted(started.elapsed(), inserted.reports);
+                    self.health.ready();
+                    return Ok(());
+                }
+                Err(error) if error.is_retryable() => {
+                    let wait = backoff.next_wait();
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        wait_ms = wait.as_millis(),
+                        "the database cannot take a batch now; trying again"
+                    );
+                    self.health.missing(error.to_string());
+                    self.metrics.insert_retried();
+                    tokio::time::sleep(wait).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn reject(&mut self) -> Result<(), PoisonExceeded> {
+        self.metrics.rejected();
+        self.poison.take(Instant::now())
+    }
+}
+
+/// The ledger entry of a record that cannot be read: the whole value is its payload.
+fn unreadable(delivered: &Delivered) -> Entry<'_> {
+    let normalized = Normalized {
+        submission_id: id_of_unreadable(NORMALIZED.name, delivered),
+        channel: Channel::Import,
+        address: None,
+        remote_ip: None,
+        content_type: None,
+        trust: Trust::None,
+        replay: false,
+        normalized_at: UnixMillis(delivered.appended_at_ms),
+        outcome: Outcome::Rejected {
+            reason: REASON_UNREADABLE,
+            detail: "a record of the normalized topic that this program did not write",
+        },
+    };
+    (normalized, &delivered.record.value)
+}
