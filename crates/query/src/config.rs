@@ -1,9 +1,6 @@
 //! How the role works.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +8,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueryConfig {
-    /// Where the API listens; plain HTTP, so anything but loopback wants a proxy that ends TLS in front.
-    pub listen: SocketAddr,
     /// Most connections at a time; more wait in the kernel's queue.
     pub connections_max: usize,
     /// Most requests at a time; more are answered 503.
@@ -40,7 +35,6 @@ pub struct QueryConfig {
 impl Default for QueryConfig {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             connections_max: 1024,
             requests_in_flight_max: 256,
             body_max_bytes: 64 * 1024,
