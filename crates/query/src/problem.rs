@@ -170,7 +170,7 @@ impl From<StoreError> for Problem {
                 Kind::QueryTooLarge,
                 "The query needs more time or memory than it may. Narrow the period or the domains, or group by less.",
             ),
-            StoreError::Refused { .. } => Self::internal("ask the database", &error),
+            StoreError::Refused { .. } | StoreError::Newer { .. } => Self::internal("ask the database", &error),
         }
     }
 }

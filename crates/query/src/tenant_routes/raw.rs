@@ -9,7 +9,6 @@ use axum::{
 use tlsrpt_report::{Context, Reject, ReportKey, UnixMillis};
 use tlsrpt_store::RawReport;
 
-use super::reports::no_report;
 use crate::{
     auth::TenantKey,
     parameters::{Asked, Nothing},
@@ -19,7 +18,10 @@ use crate::{
 
 pub(crate) async fn document(key: TenantKey, path: Segments, _: Asked<Nothing>) -> Result<Response, Problem> {
     let report_key = path.read("report_key", str::parse::<ReportKey>)?;
-    let raw = key.queries.raw(report_key).await?.ok_or_else(|| no_report(report_key))?;
+    let raw =
+        key.queries.raw(report_key).await?.ok_or_else(|| {
+            Problem::not_found(format!("There is no report {report_key}, or its payload is older than payloads are kept."))
+        })?;
     // Opening takes up to a whole payload's worth of inflating and parsing: not on the threads that serve everybody.
     let document = tokio::task::spawn_blocking(move || own_document(&raw, report_key))
         .await

@@ -39,10 +39,5 @@ pub(crate) async fn list(key: TenantKey, Asked(Listing { filter, page }): Asked<
 
 pub(crate) async fn one(key: TenantKey, path: Segments, _: Asked<Nothing>) -> Result<Json<ReportDetail>, Problem> {
     let report_key = path.read("report_key", str::parse::<ReportKey>)?;
-    key.queries.report(report_key).await?.map(Json).ok_or_else(|| no_report(report_key))
-}
-
-/// The same answer whether nobody or somebody else has it.
-pub(crate) fn no_report(key: ReportKey) -> Problem {
-    Problem::not_found(format!("There is no report {key}."))
+    key.queries.report(report_key).await?.map(Json).ok_or_else(|| Problem::not_found(format!("There is no report {report_key}.")))
 }
