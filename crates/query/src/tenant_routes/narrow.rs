@@ -3,7 +3,7 @@
 use std::{convert::Infallible, net::IpAddr};
 
 use ipnet::IpNet;
-use tlsrpt_report::{Day, Domain, PolicyClass, Trust};
+use tlsrpt_report::{Day, Domain, PolicyClass, ResultType, Trust};
 use tlsrpt_store::Filter;
 
 use crate::{
@@ -27,29 +27,6 @@ macro_rules! filter_names {
 }
 pub(crate) use filter_names;
 
-const POLICY_TYPES: &[(&str, PolicyClass)] = &[
-    ("sts", PolicyClass::Sts),
-    ("tlsa", PolicyClass::Tlsa),
-    ("no-policy-found", PolicyClass::NoPolicyFound),
-    ("other", PolicyClass::Other),
-];
-
-/// The registry of RFC 8460 4.3, and `other` for what stands outside it.
-const RESULT_TYPES: [&str; 12] = [
-    "starttls-not-supported",
-    "certificate-host-mismatch",
-    "certificate-expired",
-    "certificate-not-trusted",
-    "validation-failure",
-    "tlsa-invalid",
-    "dnssec-invalid",
-    "dane-required",
-    "sts-policy-fetch-error",
-    "sts-policy-invalid",
-    "sts-webpki-invalid",
-    "other",
-];
-
 /// A route that takes the filters and nothing else.
 pub(crate) struct Narrowed(pub(crate) Filter);
 
@@ -69,8 +46,12 @@ pub(crate) fn filter(parameters: &Parameters, config: &QueryConfig) -> Result<Fi
         domains: parameters.each("domain", Domain::parse)?,
         subdomains: parameters.flag("subdomains")?,
         reporters: parameters.each("reporter", |text| Ok::<_, Infallible>(text.trim().to_owned()))?,
-        policy_types: parameters.names("policy_type", POLICY_TYPES)?,
-        result_types: parameters.names("result_type", &RESULT_TYPES.map(|name| (name, name)))?.into_iter().map(str::to_owned).collect(),
+        policy_types: parameters.names("policy_type", &PolicyClass::ALL.map(|class| (class.as_str(), class)))?,
+        result_types: parameters
+            .names("result_type", &ResultType::ALL.map(|result| (result.as_str(), result.as_str())))?
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
         receiving_mx: parameters.each("receiving_mx", |text| Ok::<_, Infallible>(host(text)))?,
         sending_nets: parameters.each("sending_net", network)?,
         trust: parameters.names("trust", &Trust::ALL.map(|trust| (trust.as_str(), trust)))?,
