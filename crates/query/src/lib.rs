@@ -1,1 +1,35 @@
-//! Tenant API, operator API
+//! The query role: the operator's routes and the tenants' routes over plain HTTP (a proxy in front ends TLS).
+//!
+//! A request's way: [`Query::serve`] takes the connection → `observe` gives it an id, counts it and sets the security headers →
+//! `admit` bounds how many run and how long → the route's extractor ([`auth`]) turns its key into an `Operator` or a
+//! `TenantKey` → the handler asks the store, the registry or the log → JSON, or a [`problem`].
+//!
+//! Beside it [`Adoption`] moves rows that nobody owned to the tenant that claimed their domain.
+//!
+//! Invariants: a handler reaches the store through an extractor that checked a key, and a tenant's handler reaches only that
+//! tenant's queries; every route stands in [`routes`]; no answer tells what exists elsewhere; no key is logged; every error
+//! is RFC 9457 `application/problem+json`.
+
+mod adoption;
+mod auth;
+mod body_fields;
+mod clock;
+mod config;
+mod metrics;
+mod middleware;
+mod nearest;
+mod operator_routes;
+mod parameters;
+mod path_segments;
+mod pending;
+mod problem;
+mod routes;
+mod server;
+mod tenant_routes;
+
+pub use adoption::{Adoption, Claims};
+pub use auth::{AdminKey, AdminKeyError};
+pub use config::QueryConfig;
+pub use metrics::QueryMetrics;
+pub use routes::{Audience, Route, routes};
+pub use server::{Parts, Query};

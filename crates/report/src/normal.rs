@@ -8,6 +8,7 @@ use crate::{
     domain::Domain,
     identity::ReportKey,
     time::{Day, UnixSeconds},
+    vocabulary::{PolicyClass, PolicyMode, ResultType},
     warning::WarningCode,
 };
 
@@ -48,7 +49,7 @@ impl Period {
     /// the day before); none without any date.
     #[must_use]
     pub fn day(&self) -> Option<Day> {
-        self.begin.map(UnixSeconds::day).or_else(|| self.end.map(|end| UnixSeconds(end.0 - 1).day()))
+        self.begin.map(UnixSeconds::day).or_else(|| self.end.map(|end| UnixSeconds(end.0.saturating_sub(1)).day()))
     }
 }
 
@@ -73,7 +74,7 @@ pub struct Policy<'a> {
     pub mode: Option<PolicyMode>,
     /// `max_age` in seconds, parsed from the lines of an `sts` policy.
     pub max_age: Option<u64>,
-    /// `mx-host`, prefix stripped.
+    /// `mx-host`, prefix stripped; when it is missing, the `mx` lines of an `sts` policy.
     pub mx_hosts: Vec<Cow<'a, str>>,
     /// `total-successful-session-count`; none when unknown.
     pub successful: Option<u64>,
@@ -83,34 +84,6 @@ pub struct Policy<'a> {
     pub failures: Vec<Failure<'a>>,
     /// What was odd in this block.
     pub warnings: Vec<WarningCode>,
-}
-
-/// The registered policy types (RFC 8460 4.4) and the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[repr(u8)]
-pub enum PolicyClass {
-    /// `sts`: MTA-STS (RFC 8461).
-    Sts = 0,
-    /// `tlsa`: DANE (RFC 7672).
-    Tlsa = 1,
-    /// `no-policy-found`.
-    NoPolicyFound = 2,
-    /// Anything else; the text is kept.
-    Other = 3,
-}
-
-/// MTA-STS modes (RFC 8461 3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[repr(u8)]
-pub enum PolicyMode {
-    /// `none`.
-    None = 0,
-    /// `testing`.
-    Testing = 1,
-    /// `enforce`.
-    Enforce = 2,
 }
 
 /// One element of `failure-details` in normal form.
@@ -140,33 +113,66 @@ pub struct Failure<'a> {
     pub additional: Option<Cow<'a, str>>,
 }
 
-/// Result types of RFC 8460 4.3 and the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[repr(u8)]
-pub enum ResultType {
-    /// `starttls-not-supported`.
-    StarttlsNotSupported = 0,
-    /// `certificate-host-mismatch`.
-    CertificateHostMismatch = 1,
-    /// `certificate-expired`.
-    CertificateExpired = 2,
-    /// `certificate-not-trusted`.
-    CertificateNotTrusted = 3,
-    /// `validation-failure`.
-    ValidationFailure = 4,
-    /// `tlsa-invalid`.
-    TlsaInvalid = 5,
-    /// `dnssec-invalid`.
-    DnssecInvalid = 6,
-    /// `dane-required`.
-    DaneRequired = 7,
-    /// `sts-policy-fetch-error`.
-    StsPolicyFetchError = 8,
-    /// `sts-policy-invalid`.
-    StsPolicyInvalid = 9,
-    /// `sts-webpki-invalid`.
-    StsWebpkiInvalid = 10,
-    /// Anything else; the text is kept.
-    Other = 11,
+impl Report<'_> {
+    /// The same report without its ties to the document.
+    #[must_use]
+    pub fn into_owned(self) -> Report<'static> {
+        Report {
+            organization: own(self.organization),
+            report_id: own(self.report_id),
+            contact: self.contact.map(own),
+            period: self.period,
+            document: self.document,
+            group: self.group,
+            policies: self.policies.into_iter().map(Policy::into_owned).collect(),
+            warnings: self.warnings,
+        }
+    }
+}
+
+impl Policy<'_> {
+    /// The same policy without its ties to the document.
+    #[must_use]
+    pub fn into_owned(self) -> Policy<'static> {
+        Policy {
+            key: self.key,
+            index: self.index,
+            domain: self.domain,
+            domain_sent: self.domain_sent.map(own),
+            class: self.class,
+            type_sent: self.type_sent.map(own),
+            strings: self.strings.into_iter().map(own).collect(),
+            mode: self.mode,
+            max_age: self.max_age,
+            mx_hosts: self.mx_hosts.into_iter().map(own).collect(),
+            successful: self.successful,
+            failed: self.failed,
+            failures: self.failures.into_iter().map(Failure::into_owned).collect(),
+            warnings: self.warnings,
+        }
+    }
+}
+
+impl Failure<'_> {
+    /// The same failure without its ties to the document.
+    #[must_use]
+    pub fn into_owned(self) -> Failure<'static> {
+        Failure {
+            result: self.result,
+            result_sent: self.result_sent.map(own),
+            sending_ip: self.sending_ip,
+            sending_ip_sent: self.sending_ip_sent.map(own),
+            receiving_mx: self.receiving_mx.map(own),
+            receiving_helo: self.receiving_helo.map(own),
+            receiving_ip: self.receiving_ip,
+            receiving_ip_sent: self.receiving_ip_sent.map(own),
+            sessions: self.sessions,
+            reason: self.reason.map(own),
+            additional: self.additional.map(own),
+        }
+    }
+}
+
+fn own(text: Cow<'_, str>) -> Cow<'static, str> {
+    Cow::Owned(text.into_owned())
 }

@@ -1,17 +1,157 @@
 //! Moving rows that nobody owned to the tenant that registered their domain.
 
+use clickhouse::Row;
+use serde::Deserialize;
 use tlsrpt_record::TenantId;
 
-use crate::{error::StoreError, store::Store};
+use crate::{
+    error::{StoreError, StoreResult as _},
+    insert::{PARTITIONS_PER_BLOCK_MAX, month},
+    statement::Statement,
+    store::Store,
+};
+use std::collections::BTreeSet;
+use tlsrpt_report::Day;
+
+/// Rows that one statement moves.
+const ROWS_PER_MOVE_MAX: usize = 20_000;
+/// Domains that one statement names.
+const DOMAINS_PER_MOVE_MAX: usize = 1000;
+
+const ACTION: &str = "adopt unclaimed rows";
+
+/// Columns that a tombstone keeps, in the order of the INSERT below; of the others it holds the defaults.
+const CARRIED: &str = "policy_domain, key_day, report_key, day, received_at, submission_id";
+
+/// Columns that only the owner's row holds.
+const OWNED: [&str; 29] = [
+    "document",
+    "report_group",
+    "organization",
+    "report_id",
+    "contact",
+    "period_begin",
+    "period_end",
+    "domain_sent",
+    "policy_type",
+    "policy_type_sent",
+    "policy_strings",
+    "policy_mode",
+    "policy_max_age",
+    "mx_hosts",
+    "successful",
+    "failed",
+    "failures.result_type",
+    "failures.result_type_sent",
+    "failures.sending_ip",
+    "failures.sending_ip_sent",
+    "failures.receiving_mx",
+    "failures.receiving_helo",
+    "failures.receiving_ip",
+    "failures.receiving_ip_sent",
+    "failures.sessions",
+    "failures.reason",
+    "failures.additional",
+    "warnings",
+    "trust",
+];
+
+/// One block, whatever its size: a block's rows of one month become one part, which is there wholly or not at all. The owner's
+/// row and the tombstone have the same day, so they are in the same part.
+const ONE_BLOCK: [(&str, &str); 6] = [
+    ("max_insert_threads", "1"),
+    ("max_threads", "1"),
+    ("min_insert_block_size_rows", "1000000000"),
+    ("min_insert_block_size_bytes", "0"),
+    ("do_not_merge_across_partitions_select_final", "1"),
+    ("max_execution_time", "120"),
+];
+
+#[derive(Row, Deserialize)]
+struct KeyRow {
+    policy_domain: String,
+    key_day: u16,
+    report_key: u128,
+}
+
+#[derive(Row, Deserialize)]
+struct DomainRow {
+    policy_domain: String,
+}
 
 impl Store {
-    /// Policy domains of rows under no tenant, by name, after `after`, at most `limit`.
-    pub async fn unclaimed_domains(&self, _after: Option<&str>, _limit: usize) -> Result<Vec<String>, StoreError> {
-        todo!()
+    /// Policy domains of rows under no tenant, by name, after `after`, at most `limit`; reports of an unknown domain are not
+    /// among them.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn unclaimed_domains(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError> {
+        let mut sql = Statement::new("SELECT DISTINCT policy_domain FROM reports FINAL WHERE tenant = ''");
+        sql.bind(" AND policy_domain > ?", after.unwrap_or_default()).bind(" ORDER BY policy_domain LIMIT ?", limit);
+        let rows: Vec<DomainRow> = self.fetch("list domains of unclaimed rows", sql).await?;
+        Ok(rows.into_iter().map(|row| row.policy_domain).collect())
     }
+
     /// Moves the unclaimed rows of these policy domains to `tenant`; answers how many moved. Idempotent, and safe beside a
-    /// writer: a row that arrives meanwhile stays unclaimed until the next call.
-    pub async fn adopt(&self, _tenant: &TenantId, _domains: &[String]) -> Result<u64, StoreError> {
-        todo!()
+    /// writer: a row that arrives meanwhile stays unclaimed until the next call. Rows move in bounded steps, each by one
+    /// INSERT of the owner's rows and of tombstones that are greater than the rows they take away by a step of version: a
+    /// better row that arrives meanwhile is greater still.
+    ///
+    /// # Errors
+    /// [`StoreError::Retry`] when the same call may succeed later; what was moved stays moved.
+    pub async fn adopt(&self, tenant: &TenantId, domains: &[String]) -> Result<u64, StoreError> {
+        let mut moved = 0;
+        for domains in domains.chunks(DOMAINS_PER_MOVE_MAX) {
+            let mut after: Option<KeyRow> = None;
+            loop {
+                let page = self.unclaimed_keys(domains, after.as_ref()).await?;
+                let Some(last) = page.into_iter().enumerate().last() else { break };
+                moved += last.0 as u64 + 1;
+                self.move_rows(tenant, domains, after.as_ref(), &last.1).await?;
+                after = Some(last.1);
+            }
+        }
+        Ok(moved)
     }
+
+    /// The next keys in sorting order, as many as one statement may move.
+    async fn unclaimed_keys(&self, domains: &[String], after: Option<&KeyRow>) -> Result<Vec<KeyRow>, StoreError> {
+        let mut sql = Statement::new("SELECT policy_domain, key_day, report_key FROM reports FINAL WHERE ");
+        sql.append(unclaimed(domains, after));
+        sql.bind(" ORDER BY policy_domain, key_day, report_key LIMIT ?", ROWS_PER_MOVE_MAX);
+        let mut page: Vec<KeyRow> = self.fetch(ACTION, sql).await?;
+        let mut months = BTreeSet::new();
+        let fits = |row: &KeyRow| {
+            months.insert(month(Day(row.key_day.into())));
+            months.len() <= PARTITIONS_PER_BLOCK_MAX
+        };
+        let fitting = page.iter().map(fits).take_while(|&fits| fits).count();
+        page.truncate(fitting);
+        Ok(page)
+    }
+
+    async fn move_rows(&self, tenant: &TenantId, domains: &[String], after: Option<&KeyRow>, last: &KeyRow) -> Result<(), StoreError> {
+        let owned = OWNED.map(|column| format!("`{column}`")).join(", ");
+        // `moved` is 1 for the tombstone and 0 for the owner's row; a tombstone's columns are the defaults of their types.
+        let values = OWNED.map(|column| format!("if(moved = 1, defaultValueOfTypeName(toTypeName(`{column}`)), `{column}`)")).join(", ");
+        let mut sql = Statement::new(format!("INSERT INTO reports (tenant, version, is_deleted, {CARRIED}, {owned}) SELECT "));
+        sql.bind("if(moved = 1, '', ?)", tenant.as_str());
+        sql.push(&format!(", version + moved, moved, {CARRIED}, {values} FROM (SELECT * FROM reports FINAL WHERE "));
+        sql.append(unclaimed(domains, after));
+        sql.bind(" AND (policy_domain, key_day, report_key) <= (?", last.policy_domain.as_str());
+        sql.bind(", toDate(?)", i64::from(last.key_day)).bind(", toUInt128(?))", last.report_key);
+        sql.push(") ARRAY JOIN [0, 1]::Array(UInt8) AS moved");
+        let query = ONE_BLOCK.iter().fold(sql.query(self.writer()), |query, &(name, value)| query.with_setting(name, value));
+        query.execute().await.action(ACTION)
+    }
+}
+
+fn unclaimed(domains: &[String], after: Option<&KeyRow>) -> Statement {
+    let mut sql = Statement::new("tenant = ''");
+    sql.bind(" AND policy_domain IN ?", domains.to_vec());
+    if let Some(after) = after {
+        sql.bind(" AND (policy_domain, key_day, report_key) > (?", after.policy_domain.as_str());
+        sql.bind(", toDate(?)", i64::from(after.key_day)).bind(", toUInt128(?))", after.report_key);
+    }
+    sql
 }

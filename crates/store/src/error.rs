@@ -1,5 +1,7 @@
 //! What can go wrong between us and ClickHouse.
 
+use clickhouse::error::Error;
+
 /// A statement failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -10,7 +12,7 @@ pub enum StoreError {
         action: &'static str,
         /// The client's error.
         #[source]
-        source: clickhouse::error::Error,
+        source: Error,
     },
     /// The database refused; another try gives the same.
     #[error("{action}: the database refuses")]
@@ -19,7 +21,7 @@ pub enum StoreError {
         action: &'static str,
         /// The client's error.
         #[source]
-        source: clickhouse::error::Error,
+        source: Error,
     },
     /// A cursor that this version did not hand out.
     #[error("the cursor is not one that a list answered: leave it out to start from the beginning")]
@@ -30,6 +32,14 @@ pub enum StoreError {
         /// Verb and object.
         action: &'static str,
     },
+    /// A newer version of this program has migrated the database.
+    #[error("migrate the schema: the database is at version {found}, this program knows {known}; update the program")]
+    Newer {
+        /// The database's version.
+        found: u32,
+        /// This program's version.
+        known: u32,
+    },
 }
 
 impl StoreError {
@@ -37,5 +47,102 @@ impl StoreError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Retry { .. })
+    }
+
+    /// Of a write or a small look-up.
+    pub(crate) fn of(action: &'static str, source: Error) -> Self {
+        if is_temporary(&source) { Self::Retry { action, source } } else { Self::Refused { action, source } }
+    }
+
+    /// Of a query under limits.
+    pub(crate) fn of_query(action: &'static str, source: Error) -> Self {
+        if is_over_limit(&source) { Self::TooLarge { action } } else { Self::of(action, source) }
+    }
+}
+
+/// Gives a result of the client its action.
+pub(crate) trait StoreResult<T> {
+    fn action(self, action: &'static str) -> Result<T, StoreError>;
+}
+
+impl<T> StoreResult<T> for Result<T, Error> {
+    fn action(self, action: &'static str) -> Result<T, StoreError> {
+        self.map_err(|source| StoreError::of(action, source))
+    }
+}
+
+/// ClickHouse's codes that are worth another try, by the list of the official Kafka connector: unexpected end of file,
+/// unknown table while replicas change, time-out, too many queries, network, memory, no ZooKeeper session, aborted by shutdown,
+/// too few live replicas, unknown status of insert, read-only table, Keeper.
+const RETRYABLE: [u32; 14] = [3, 107, 159, 164, 202, 203, 209, 210, 241, 242, 285, 319, 425, 999];
+
+/// Time, memory, rows and bytes of a query: too slow, rows, bytes, set size, result size.
+const OVER_LIMIT: [u32; 6] = [158, 159, 160, 191, 307, 396];
+
+fn is_temporary(error: &Error) -> bool {
+    match error {
+        Error::Network(_) | Error::TimedOut => true,
+        Error::BadResponse(text) => match code(text) {
+            // 252 is too many parts, which merges mend, and too many partitions in one block, which nothing does.
+            Some(252) => !text.contains("partitions for single INSERT"),
+            Some(code) => RETRYABLE.contains(&code),
+            // A proxy answers without a code: 502, 503, 504 and 429 pass.
+            None => ["429", "502", "503", "504"].iter().any(|status| text.starts_with(status)),
+        },
+        _ => false,
+    }
+}
+
+fn is_over_limit(error: &Error) -> bool {
+    let Error::BadResponse(text) = error else { return false };
+    match code(text) {
+        // The server's total is everybody's load, not this query's size.
+        Some(241) => !text.contains("(total)"),
+        Some(code) => OVER_LIMIT.contains(&code),
+        None => false,
+    }
+}
+
+/// The number in `Code: 252. DB::Exception: …`.
+fn code(text: &str) -> Option<u32> {
+    let (_, rest) = text.split_once("Code: ")?;
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use super::*;
+
+    fn check(text: &str, retryable: bool) {
+        let error = StoreError::of("insert", Error::BadResponse(text.to_owned()));
+        assert_eq!(error.is_retryable(), retryable, "{text}");
+    }
+
+    #[test]
+    fn too_many_parts_is_tried_again_and_too_many_partitions_is_not() {
+        check(
+            "Code: 252. DB::Exception: Too many parts (3000). Merges are processing significantly slower than inserts. (TOO_MANY_PARTS)",
+            true,
+        );
+        check("Code: 252. DB::Exception: Too many partitions for single INSERT block (more than 100). (TOO_MANY_PARTS)", false);
+    }
+
+    #[test]
+    fn an_overloaded_or_restarting_database_is_tried_again_and_a_wrong_password_is_not() {
+        check("Code: 202. DB::Exception: Too many simultaneous queries.", true);
+        check("Code: 319. DB::Exception: Unknown status", true);
+        check("503 Service Unavailable", true);
+        check("Code: 516. DB::Exception: default: Authentication failed", false);
+        check("Code: 60. DB::Exception: Table default.reports does not exist", false);
+    }
+
+    #[test]
+    fn a_query_over_its_limits_is_told_from_a_server_that_is_full() {
+        let of = |text: &str| StoreError::of_query("query", Error::BadResponse(text.to_owned()));
+        assert!(matches!(of("Code: 159. DB::Exception: Timeout exceeded: elapsed 30 seconds"), StoreError::TooLarge { .. }));
+        assert!(matches!(of("Code: 241. DB::Exception: Query memory limit exceeded"), StoreError::TooLarge { .. }));
+        assert!(matches!(of("Code: 241. DB::Exception: (total) memory limit exceeded"), StoreError::Retry { .. }));
     }
 }

@@ -4,12 +4,22 @@
 
 mod adoption;
 mod answer;
+mod condition;
+mod counting;
+mod cursor;
 pub mod embedded;
 mod error;
 mod filter;
+mod insert;
+mod ledger;
+mod migrate;
 mod operator;
+mod payload;
+mod rows;
+mod statement;
 mod store;
 mod tenant;
+mod version;
 
 pub use answer::{
     DomainFigures, FailureGroup, FailureItem, Fate, Fates, Point, RawReport, ReportDetail, ReportItem, ReportPeriod, Sessions,
@@ -17,6 +27,7 @@ pub use answer::{
 };
 pub use error::StoreError;
 pub use filter::{FailureDimension, Filter, SeriesDimension, Step};
+pub use insert::Inserted;
 pub use operator::SubmissionFilter;
-pub use store::{Inserted, Store, StoreConfig};
+pub use store::{Store, StoreConfig};
 pub use tenant::TenantQueries;

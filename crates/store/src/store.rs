@@ -1,8 +1,13 @@
 //! The connection to ClickHouse.
 
-use tlsrpt_record::Normalized;
+use std::{sync::Arc, time::Duration};
 
-use crate::error::StoreError;
+use clickhouse::{Client, Compression};
+
+use crate::{
+    error::{StoreError, StoreResult as _},
+    statement::{QUERY_SETTINGS, Statement},
+};
 
 /// Where ClickHouse is.
 #[derive(Clone, Debug)]
@@ -19,34 +24,95 @@ pub struct StoreConfig {
 
 /// A handle to the database; clones share connections.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    server: Client,
+    writer: Client,
+    reader: Client,
+    database: Arc<str>,
+}
+
+/// How long a query may take with its answer's way: more than the server's own limit, so that its error is seen.
+const QUERY_DEADLINE: Duration = Duration::from_secs(45);
+
+/// An insert is answered when its rows are durable, and never swallowed for being like an earlier one: a row that was taken
+/// back must be insertable again.
+const WRITE_SETTINGS: [(&str, &str); 3] = [("async_insert", "0"), ("insert_deduplicate", "0"), ("max_query_size", "4194304")];
 
 impl Store {
     /// A handle; nothing is asked of the database yet.
     #[must_use]
-    pub fn new(_config: &StoreConfig) -> Self {
-        todo!()
+    pub fn new(config: &StoreConfig) -> Self {
+        let compression = if is_loopback(&config.url) { Compression::None } else { Compression::Lz4 };
+        let server = Client::default()
+            .with_url(&config.url)
+            .with_user(&config.user)
+            .with_password(&config.password)
+            .with_compression(compression)
+            .with_product_info("tlsrpt", env!("CARGO_PKG_VERSION"));
+        let with = |settings: &[(&str, &str)]| {
+            let client = server.clone().with_database(&config.database);
+            settings.iter().fold(client, |client, &(name, value)| client.with_setting(name, value))
+        };
+        Self { writer: with(&WRITE_SETTINGS), reader: with(&QUERY_SETTINGS), database: config.database.as_str().into(), server }
     }
+
     /// Asks for a sign of life.
+    ///
+    /// # Errors
+    /// What the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        todo!()
+        self.server.query("SELECT 1").fetch_one::<u8>().await.action("ping the database").map(|_| ())
     }
-    /// Brings the schema to this version; answers the names of the migrations that it ran.
-    pub async fn migrate(&self) -> Result<Vec<&'static str>, StoreError> {
-        todo!()
+
+    /// A client without a database: it may not exist yet.
+    pub(crate) fn server(&self) -> &Client {
+        &self.server
     }
-    /// Inserts the outcomes of submissions, each with its payload: their rows, then their ledger entries. When it answers,
-    /// all of it is durable.
-    pub async fn insert(&self, _outcomes: &[(Normalized<'_>, &[u8])]) -> Result<Inserted, StoreError> {
-        todo!()
+
+    /// A client whose inserts are durable when answered.
+    pub(crate) fn writer(&self) -> &Client {
+        &self.writer
+    }
+
+    pub(crate) fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Every row that a query under limits answers.
+    pub(crate) async fn fetch<T>(&self, action: &'static str, statement: Statement) -> Result<Vec<T>, StoreError>
+    where
+        T: clickhouse::RowOwned + clickhouse::RowRead,
+    {
+        match tokio::time::timeout(QUERY_DEADLINE, statement.query(&self.reader).fetch_all()).await {
+            Ok(rows) => rows.map_err(|source| StoreError::of_query(action, source)),
+            Err(_) => Err(StoreError::Retry { action, source: clickhouse::error::Error::TimedOut }),
+        }
     }
 }
 
-/// What one insert wrote.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Inserted {
-    /// Ledger entries.
-    pub submissions: u64,
-    /// Report rows.
-    pub reports: u64,
+/// Whether the URL's host is this machine, where compression only costs.
+fn is_loopback(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use super::is_loopback;
+
+    #[test]
+    fn only_a_url_of_this_machine_goes_uncompressed() {
+        for url in ["http://127.0.0.1:8123", "http://[::1]:8123/", "http://localhost"] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in ["http://clickhouse:8123", "http://10.0.0.1", "https://127.0.0.1.example"] {
+            assert!(!is_loopback(url), "{url}");
+        }
+    }
 }

@@ -1,2 +1,46 @@
-//! TLS report pipeline.
-fn main() {}
+//! `tlsrpt`: the command line, the configuration and the wiring of the roles. Everything else is in the crates beside.
+
+mod admin_key;
+mod cli;
+mod commands;
+mod config;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+
+/// Many small allocations on many threads: mimalloc is faster at them than the C library's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Exit status for a command line or configuration that cannot be used.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let config = match config::load(&cli.overrides) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("tlsrpt: {:#}", anyhow::Error::from(error));
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    let outcome = match cli.command {
+        Command::AllInOne => wiring::all_in_one(&config),
+        Command::Config => commands::config::run(&config),
+        Command::Migrate => commands::migrate::run(&config),
+        Command::Check { files, json } => commands::check::run(&files, json),
+        Command::Demo(args) => commands::demo::run(&config, &args),
+        Command::Version => commands::version::run(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("tlsrpt: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

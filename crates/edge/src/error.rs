@@ -1,0 +1,27 @@
+//! Why a receiver cannot start.
+
+use std::net::SocketAddr;
+
+use tlsrpt_log::LogError;
+
+use crate::https::CertificateError;
+
+/// Why a receiver cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    /// The submissions topic could not be declared.
+    #[error("declare the submissions topic")]
+    Topic(#[source] LogError),
+    /// The address cannot be listened on.
+    #[error("listen on {address}: is the port taken, or the address another machine's?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error("set up TLS")]
+    Certificate(#[source] CertificateError),
+}

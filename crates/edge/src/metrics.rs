@@ -1,0 +1,100 @@
+//! Every metric of the edge. Totals that users see come from the store; these are for whoever runs it.
+
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use tlsrpt_record::Channel;
+
+/// The edge's metrics.
+pub struct Metrics {
+    acknowledged: IntCounterVec,
+    refused: IntCounterVec,
+    received_bytes: IntCounterVec,
+    open_connections: IntGauge,
+    /// Requests being answered.
+    pub(crate) in_flight_requests: IntGauge,
+    /// Bytes of submissions being received or waiting for the log.
+    pub(crate) in_flight_bytes: IntGauge,
+    /// From handing a submission to the log to its answer.
+    pub(crate) ack_seconds: Histogram,
+}
+
+/// One channel's counters, looked up once.
+pub(crate) struct ChannelMetrics {
+    /// Submissions that the log holds.
+    pub(crate) acknowledged: IntCounter,
+    /// Bytes of payloads.
+    pub(crate) received_bytes: IntCounter,
+    refused: IntCounterVec,
+    channel: Channel,
+}
+
+/// Counts something while it lives.
+pub(crate) struct Counted(IntGauge);
+
+impl Metrics {
+    /// Declares and registers them.
+    ///
+    /// # Errors
+    /// When a metric of one of these names is registered already.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counters = |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
+            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counters.clone()))?;
+            Ok(counters)
+        };
+        let gauge = |name: &str, help: &str| -> Result<IntGauge, prometheus::Error> {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok(gauge)
+        };
+        let ack_seconds = Histogram::with_opts(
+            HistogramOpts::new("tlsrpt_edge_ack_seconds", "Time from handing a submission to the log until the log answered")
+                .buckets(vec![0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
+        )?;
+        registry.register(Box::new(ack_seconds.clone()))?;
+        Ok(Self {
+            acknowledged: counters("tlsrpt_edge_acknowledged_total", "Submissions acknowledged to their sender", &["channel"])?,
+            refused: counters("tlsrpt_edge_refused_total", "Requests and connections refused", &["channel", "reason"])?,
+            received_bytes: counters("tlsrpt_edge_received_bytes_total", "Bytes of payloads received", &["channel"])?,
+            open_connections: gauge("tlsrpt_edge_open_connections", "Connections that are open")?,
+            in_flight_requests: gauge("tlsrpt_edge_in_flight_requests", "Requests being answered")?,
+            in_flight_bytes: gauge("tlsrpt_edge_in_flight_bytes", "Bytes of submissions being received or waiting for the log")?,
+            ack_seconds,
+        })
+    }
+
+    /// The counters of one channel.
+    pub(crate) fn channel(&self, channel: Channel) -> ChannelMetrics {
+        ChannelMetrics {
+            acknowledged: self.acknowledged.with_label_values(&[channel.as_str()]),
+            received_bytes: self.received_bytes.with_label_values(&[channel.as_str()]),
+            refused: self.refused.clone(),
+            channel,
+        }
+    }
+
+    /// Counts a connection while the answer lives.
+    pub(crate) fn connection(&self) -> Counted {
+        Counted::new(&self.open_connections)
+    }
+}
+
+impl ChannelMetrics {
+    /// Counts a refusal.
+    pub(crate) fn refused(&self, reason: &str) {
+        self.refused.with_label_values(&[self.channel.as_str(), reason]).inc();
+    }
+}
+
+impl Counted {
+    /// Counts one more in `gauge` while the answer lives.
+    pub(crate) fn new(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,66 @@
+//! How the role works.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Configuration of the query role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueryConfig {
+    /// Most connections at a time; more wait in the kernel's queue.
+    pub connections_max: usize,
+    /// Most requests at a time; more are answered 503.
+    pub requests_in_flight_max: usize,
+    /// Longest request body, bytes.
+    pub body_max_bytes: usize,
+    /// Longest wait for a request's head, milliseconds; an idle connection is closed after it.
+    pub header_timeout_ms: u64,
+    /// Longest work on one request, reading its body included, milliseconds.
+    pub request_timeout_ms: u64,
+    /// How long running requests may go on after shutdown began, milliseconds.
+    pub shutdown_grace_ms: u64,
+    /// Longest period that one query may span, days.
+    pub period_max_days: u32,
+    /// Entries on a page when the request does not say.
+    pub page_default_rows: usize,
+    /// Most entries on a page.
+    pub page_max_rows: usize,
+    /// Wait between looks for unclaimed rows of claimed domains, milliseconds; a claim starts one at once.
+    pub adoption_interval_ms: u64,
+    /// Domains that one adoption statement moves.
+    pub adoption_max_domains: usize,
+}
+
+impl Default for QueryConfig {
+    fn default() -> Self {
+        Self {
+            connections_max: 1024,
+            requests_in_flight_max: 256,
+            body_max_bytes: 64 * 1024,
+            header_timeout_ms: 30_000,
+            request_timeout_ms: 30_000,
+            shutdown_grace_ms: 5_000,
+            period_max_days: 3_660,
+            page_default_rows: 100,
+            page_max_rows: 1_000,
+            adoption_interval_ms: 5_000,
+            adoption_max_domains: 500,
+        }
+    }
+}
+
+impl QueryConfig {
+    pub(crate) fn header_timeout(&self) -> Duration {
+        Duration::from_millis(self.header_timeout_ms)
+    }
+    pub(crate) fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
+    }
+    pub(crate) fn shutdown_grace(&self) -> Duration {
+        Duration::from_millis(self.shutdown_grace_ms)
+    }
+    pub(crate) fn adoption_interval(&self) -> Duration {
+        Duration::from_millis(self.adoption_interval_ms)
+    }
+}

@@ -1,0 +1,110 @@
+//! What every request passes through, whatever its route.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, Method, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::{
+    metrics::QueryMetrics,
+    problem::{Kind, Problem},
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives the request an id, logs it, counts it, and sets the headers that every answer has. Neither keys nor query strings are
+/// logged: the route's pattern is.
+pub(crate) async fn observe(State(metrics): State<QueryMetrics>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = Uuid::now_v7().hyphenated().to_string();
+    let method = method_name(request.method());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let span = tracing::error_span!("request", id, method, route);
+
+    metrics.in_flight.inc();
+    let in_flight = metrics.in_flight.clone();
+    // Also when the client goes away and this future is dropped.
+    let counted = Dropped(move || in_flight.dec());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    drop(counted);
+
+    let elapsed = started.elapsed();
+    let status = response.status().as_u16();
+    metrics.answered(method, route, status, elapsed.as_secs_f64());
+    span.in_scope(|| tracing::debug!(status, elapsed_us = elapsed.as_micros(), "answered"));
+    harden(&mut response, &id);
+    response
+}
+
+/// Everything here is somebody's private data, made for programs: no cache keeps it, no browser guesses at it or runs it.
+fn harden(response: &mut Response, id: &str) {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.append(header::VARY, HeaderValue::from_static("authorization"));
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
+/// How many requests run at a time, and how long one may.
+#[derive(Clone)]
+pub(crate) struct Admission {
+    slots: Arc<Semaphore>,
+    timeout: Duration,
+}
+
+impl Admission {
+    pub(crate) fn new(in_flight_max: usize, timeout: Duration) -> Self {
+        Self { slots: Arc::new(Semaphore::new(in_flight_max.min(Semaphore::MAX_PERMITS))), timeout }
+    }
+}
+
+/// Sheds what is too much at once, and ends what takes too long.
+pub(crate) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
+    let Ok(_slot) = admission.slots.try_acquire() else {
+        return Problem::new(Kind::Overloaded, "Too many requests are being worked on. Try again in a second.").into_response();
+    };
+    match tokio::time::timeout(admission.timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail =
+                format!("The request took longer than {} ms. Narrow what it asks for, or try again later.", admission.timeout.as_millis());
+            Problem::new(Kind::TimedOut, detail).into_response()
+        }
+    }
+}
+
+/// The methods that can be a label: the set is fixed, whatever clients send.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// Runs when it is dropped.
+struct Dropped<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Dropped<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}

@@ -1,0 +1,83 @@
+//! `/admin/v1/tenants`.
+
+use axum::{Json, http::StatusCode};
+use serde::Serialize;
+use tlsrpt_record::TenantId;
+use tlsrpt_registry::{CommandError, Tenant};
+
+use crate::{
+    auth::Operator,
+    body_fields::Fields,
+    parameters::{Asked, Nothing, Page},
+    path_segments::Segments,
+    problem::{Kind, Problem, sentence},
+};
+
+#[derive(Serialize)]
+pub(crate) struct TenantEntry {
+    id: TenantId,
+    name: String,
+    /// Local part of its `mailto:` address and last segment of its `https:` address.
+    address: String,
+    created_at: String,
+}
+
+impl From<Tenant> for TenantEntry {
+    fn from(tenant: Tenant) -> Self {
+        Self { id: tenant.id, name: tenant.name, address: tenant.address, created_at: tenant.created_at.rfc3339() }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct Tenants {
+    tenants: Vec<TenantEntry>,
+    next_cursor: Option<String>,
+}
+
+/// One tenant with how much it has.
+#[derive(Serialize)]
+pub(crate) struct TenantDetail {
+    #[serde(flatten)]
+    tenant: TenantEntry,
+    domains: usize,
+    keys: usize,
+}
+
+pub(crate) async fn create(operator: Operator, _: Asked<Nothing>, fields: Fields) -> Result<(StatusCode, Json<TenantEntry>), Problem> {
+    let fields = fields.known(&["id", "name"])?;
+    let id = TenantId::parse(fields.text("id")?).map_err(|error| Problem::new(Kind::InvalidBody, sentence(&error)).naming("id"))?;
+    let name = fields.text("name")?.trim().to_owned();
+    let tenant = operator.command(|registry| async move { registry.create_tenant(id, name).await }).await?;
+    Ok((StatusCode::CREATED, Json(tenant.into())))
+}
+
+pub(crate) async fn list(operator: Operator, Asked(page): Asked<Page>) -> Result<Json<Tenants>, Problem> {
+    let after = page.cursor.as_deref().map(TenantId::parse).transpose().map_err(|_| {
+        Problem::new(Kind::InvalidCursor, "Give the `next_cursor` of the page before, or leave `cursor` out to start from the beginning.")
+            .naming("cursor")
+    })?;
+    // One more than asked tells whether another page follows.
+    let mut tenants = operator.registry().tenants(after.as_ref(), page.limit + 1);
+    let more = tenants.len() > page.limit;
+    tenants.truncate(page.limit);
+    let next_cursor = tenants.last().filter(|_| more).map(|tenant| tenant.id.as_str().to_owned());
+    Ok(Json(Tenants { tenants: tenants.into_iter().map(TenantEntry::from).collect(), next_cursor }))
+}
+
+pub(crate) async fn one(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<Json<TenantDetail>, Problem> {
+    let tenant = existing(&operator, &path)?;
+    let (domains, keys) = (operator.registry().domains(&tenant.id).len(), operator.registry().keys(&tenant.id).len());
+    Ok(Json(TenantDetail { tenant: tenant.into(), domains, keys }))
+}
+
+pub(crate) async fn remove(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<StatusCode, Problem> {
+    let id = path.read("id", TenantId::parse)?;
+    operator.command(|registry| async move { registry.delete_tenant(&id).await }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The tenant that the path names.
+pub(crate) fn existing(operator: &Operator, path: &Segments) -> Result<Tenant, Problem> {
+    let id = path.read("id", TenantId::parse)?;
+    operator.registry().tenant(&id).ok_or_else(|| CommandError::NoTenant { id }.into())
+}

@@ -1,0 +1,225 @@
+//! Every error that the API answers: RFC 9457 problem details.
+
+use std::{borrow::Cow, error::Error};
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use tlsrpt_registry::CommandError;
+use tlsrpt_store::StoreError;
+
+/// What kind of problem it is; decides status, `type` and title.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    UnknownParameter,
+    InvalidParameter,
+    InvalidCursor,
+    InvalidBody,
+    UnknownField,
+    BodyTooLarge,
+    KeyMissing,
+    KeyUnknown,
+    NotFound,
+    MethodNotAllowed,
+    TenantTaken,
+    DomainTaken,
+    PublicSuffix,
+    QueryTooLarge,
+    PayloadTooLarge,
+    Overloaded,
+    TimedOut,
+    StoreUnavailable,
+    LogUnavailable,
+    RegistryUnavailable,
+    Internal,
+}
+
+impl Kind {
+    /// Status, last segment of the `type`, title.
+    fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::UnknownParameter => (StatusCode::BAD_REQUEST, "unknown-parameter", "The query has a parameter that is not known here"),
+            Self::InvalidParameter => (StatusCode::BAD_REQUEST, "invalid-parameter", "A parameter's value is not understood"),
+            Self::InvalidCursor => (StatusCode::BAD_REQUEST, "invalid-cursor", "The cursor is not one that a list answered"),
+            Self::InvalidBody => (StatusCode::BAD_REQUEST, "invalid-body", "The body is not what this route takes"),
+            Self::UnknownField => (StatusCode::BAD_REQUEST, "unknown-field", "The body has a field that is not known here"),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large"),
+            Self::KeyMissing => (StatusCode::UNAUTHORIZED, "key-missing", "A key is needed"),
+            Self::KeyUnknown => (StatusCode::UNAUTHORIZED, "key-unknown", "The key is not valid here"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such thing here"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path does not take this method"),
+            Self::TenantTaken => (StatusCode::CONFLICT, "tenant-taken", "The tenant exists already"),
+            Self::DomainTaken => (StatusCode::CONFLICT, "domain-taken", "The domain belongs to another tenant"),
+            Self::PublicSuffix => (StatusCode::UNPROCESSABLE_ENTITY, "public-suffix", "A public suffix cannot be claimed"),
+            Self::QueryTooLarge => (StatusCode::UNPROCESSABLE_ENTITY, "query-too-large", "The query is larger than its limits allow"),
+            Self::PayloadTooLarge => (StatusCode::UNPROCESSABLE_ENTITY, "payload-too-large", "The payload is larger than the log takes"),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests are being worked on"),
+            Self::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, "timed-out", "The request took longer than it may"),
+            Self::StoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "The database cannot be asked now"),
+            Self::LogUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "log-unavailable", "The log cannot be used now"),
+            Self::RegistryUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "registry-unavailable", "The registry cannot be changed now"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong here"),
+        }
+    }
+
+    fn retry_after(self) -> Option<&'static str> {
+        match self {
+            Self::Overloaded => Some("1"),
+            Self::TimedOut | Self::StoreUnavailable | Self::LogUnavailable | Self::RegistryUnavailable => Some("5"),
+            _ => None,
+        }
+    }
+
+    /// RFC 6750 3: a key that was presented and refused is an `invalid_token`; one that is missing is no error of the key.
+    fn challenge(self) -> Option<&'static str> {
+        match self {
+            Self::KeyMissing => Some("Bearer realm=\"tlsrpt\""),
+            Self::KeyUnknown => Some("Bearer realm=\"tlsrpt\", error=\"invalid_token\""),
+            _ => None,
+        }
+    }
+}
+
+/// An error as the API answers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    kind: Kind,
+    detail: Cow<'static, str>,
+    /// The parameter or field that is meant.
+    name: Option<String>,
+    did_you_mean: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    did_you_mean: Option<&'a str>,
+}
+
+/// Longest text of the asker's that an answer repeats.
+const ECHO_MAX_CHARS: usize = 80;
+
+impl Problem {
+    pub(crate) fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, detail: detail.into(), name: None, did_you_mean: None }
+    }
+
+    /// The parameter or field that is meant.
+    #[must_use]
+    pub(crate) fn naming(mut self, name: &str) -> Self {
+        self.name = Some(echo(name));
+        self
+    }
+
+    /// The known name that is nearest to the one given.
+    #[must_use]
+    pub(crate) fn did_you_mean(mut self, nearest: Option<&'static str>) -> Self {
+        self.did_you_mean = nearest;
+        self
+    }
+
+    /// Nothing of this name here; says the same whether it exists elsewhere or nowhere.
+    pub(crate) fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::NotFound, detail)
+    }
+
+    /// An error of ours, logged here; the answer tells nothing but the request's id in its header.
+    pub(crate) fn internal(action: &'static str, error: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error = chain(error), "{action}");
+        Self::new(Kind::Internal, "The request failed for a reason of ours. Tell the operator the X-Request-Id of this answer.")
+    }
+
+    /// The log could not be asked or written; logged here.
+    pub(crate) fn log(action: &'static str, error: &(dyn Error + 'static)) -> Self {
+        tracing::warn!(error = chain(error), "{action}");
+        Self::new(Kind::LogUnavailable, "The log cannot be used now. Try again in some seconds.")
+    }
+}
+
+/// A text of the asker's as an answer repeats it: bounded, without control characters.
+pub(crate) fn echo(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(ECHO_MAX_CHARS).collect()
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Retry { .. } => {
+                tracing::warn!(error = chain(&error), "ask the database");
+                Self::new(Kind::StoreUnavailable, "The database cannot be asked now. Try again in some seconds.")
+            }
+            StoreError::Cursor => Self::new(
+                Kind::InvalidCursor,
+                "Give the `next_cursor` of the page before, or leave `cursor` out to start from the beginning.",
+            )
+            .naming("cursor"),
+            StoreError::TooLarge { .. } => Self::new(
+                Kind::QueryTooLarge,
+                "The query needs more time or memory than it may. Narrow the period or the domains, or group by less.",
+            ),
+            StoreError::Refused { .. } | StoreError::Newer { .. } => Self::internal("ask the database", &error),
+        }
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        let kind = match &error {
+            CommandError::TenantTaken { .. } => Kind::TenantTaken,
+            CommandError::DomainTaken { .. } => Kind::DomainTaken,
+            CommandError::NoTenant { .. } | CommandError::NoDomain { .. } | CommandError::NoKey { .. } => Kind::NotFound,
+            CommandError::PublicSuffix { .. } => Kind::PublicSuffix,
+            CommandError::Name { .. } => return Self::new(Kind::InvalidBody, sentence(&error)).naming("name"),
+            CommandError::Unavailable(_) => {
+                tracing::warn!(error = chain(&error), "change the registry");
+                return Self::new(Kind::RegistryUnavailable, "The registry cannot be changed now. Try again in some seconds.");
+            }
+        };
+        Self::new(kind, sentence(&error))
+    }
+}
+
+/// An error's words as a sentence.
+pub(crate) fn sentence(error: &impl ToString) -> String {
+    let words = error.to_string();
+    let mut chars = words.chars();
+    chars.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), chars.as_str()))
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, slug, title) = self.kind.parts();
+        let body = Body {
+            r#type: format!("/problems/{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: &self.detail,
+            name: self.name.as_deref(),
+            did_you_mean: self.did_you_mean,
+        };
+        // Strings and a number always serialise.
+        let mut response = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.kind.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        }
+        if let Some(challenge) = self.kind.challenge() {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
+    }
+}

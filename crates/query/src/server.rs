@@ -1,0 +1,142 @@
+//! The listener, its connections and the router.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use axum::{Router, middleware::from_fn_with_state};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use tlsrpt_log::Log;
+use tlsrpt_registry::Registry;
+use tlsrpt_store::Store;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::sync::CancellationToken;
+use tower_http::compression::CompressionLayer;
+
+use crate::{
+    adoption::Claims,
+    auth::{AdminKey, App},
+    config::QueryConfig,
+    metrics::QueryMetrics,
+    middleware::{Admission, admit, observe},
+    pending::Pipeline,
+    problem::{Kind, Problem},
+    routes::routes,
+};
+
+/// What the role works with.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// Tenants, domains and keys.
+    pub registry: Arc<Registry>,
+    /// The log: what is pending, and replay.
+    pub log: Arc<dyn Log>,
+    /// The operator's key; without one the operator's routes are closed.
+    pub admin_key: Option<AdminKey>,
+    /// Told when a domain is claimed; give the same to [`Adoption`](crate::Adoption).
+    pub claims: Claims,
+    /// What is counted.
+    pub metrics: QueryMetrics,
+}
+
+/// The query role's server, bound and not yet serving.
+pub struct Query {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    router: Router,
+    config: QueryConfig,
+}
+
+/// Wait after the system refused a connection (out of descriptors): trying at once would spin.
+const ACCEPT_RETRY: std::time::Duration = std::time::Duration::from_millis(100);
+
+impl Query {
+    /// Binds `addr`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub async fn bind(addr: SocketAddr, config: QueryConfig, parts: Parts) -> io::Result<Self> {
+        let listener = TcpListener::bind(addr).await?;
+        let local_addr = listener.local_addr()?;
+        Ok(Self { listener, local_addr, router: router(&config, parts), config })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Serves until `shutdown`; then takes no more connections and lets running requests end within the grace.
+    ///
+    /// # Errors
+    /// None after binding: a connection that fails costs that connection only.
+    pub async fn serve(self, shutdown: CancellationToken) -> io::Result<()> {
+        let Self { listener, local_addr, router, config } = self;
+        let connections = Arc::new(Semaphore::new(config.connections_max.min(Semaphore::MAX_PERMITS)));
+        let graceful = GracefulShutdown::new();
+        // HTTP/1.1 only: its head has a time-out from the first byte on, which sniffing for HTTP/2 would not have.
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout());
+        tracing::info!(listen = %local_addr, "query API is up");
+
+        loop {
+            let accepted = async {
+                let slot = Arc::clone(&connections).acquire_owned().await;
+                (slot, listener.accept().await)
+            };
+            let (slot, stream) = tokio::select! {
+                (slot, stream) = accepted => (slot, stream),
+                () = shutdown.cancelled() => break,
+            };
+            match stream {
+                Ok((stream, _)) => {
+                    let connection = graceful.watch(http.serve_connection(prepared(stream), TowerToHyperService::new(router.clone())));
+                    tokio::spawn(async move {
+                        if let Err(error) = connection.await {
+                            tracing::debug!(%error, "connection ended");
+                        }
+                        drop(slot);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "accept a connection");
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                }
+            }
+        }
+        drop(listener);
+        // Whoever is still served after the grace loses the connection when the process ends.
+        let _ = tokio::time::timeout(config.shutdown_grace(), graceful.shutdown()).await;
+        Ok(())
+    }
+}
+
+fn prepared(stream: TcpStream) -> TokioIo<TcpStream> {
+    // Answers are written whole: waiting for more would only delay them. A socket that refuses is served all the same.
+    let _ = stream.set_nodelay(true);
+    TokioIo::new(stream)
+}
+
+fn router(config: &QueryConfig, parts: Parts) -> Router {
+    let Parts { store, registry, log, admin_key, claims, metrics } = parts;
+    let app = App::new(store, registry, Pipeline::new(log), claims, admin_key, config.clone());
+    let admission = Admission::new(config.requests_in_flight_max, config.request_timeout());
+    routes()
+        .fold(Router::new(), |router, route| router.route(route.path, (route.handler)()))
+        .method_not_allowed_fallback(async || {
+            Problem::new(Kind::MethodNotAllowed, "The `Allow` header of this answer tells the methods that it takes.")
+        })
+        .fallback(async || Problem::not_found("There is no such path here."))
+        .layer(from_fn_with_state(admission, admit))
+        .layer(CompressionLayer::new().gzip(true))
+        .layer(from_fn_with_state(metrics, observe))
+        .with_state(app)
+}

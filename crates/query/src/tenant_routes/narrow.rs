@@ -1,0 +1,132 @@
+//! The filters that every tenant query takes.
+
+use std::{convert::Infallible, net::IpAddr};
+
+use ipnet::IpNet;
+use tlsrpt_report::{Day, Domain, PolicyClass, ResultType, Trust};
+use tlsrpt_store::Filter;
+
+use crate::{
+    clock::today,
+    config::QueryConfig,
+    parameters::{FromParameters, Parameters, invalid},
+    problem::Problem,
+};
+
+/// Days of the default period, today included.
+const DEFAULT_DAYS: i32 = 30;
+
+/// Names of the filters; a route with more of its own puts them behind these.
+macro_rules! filter_names {
+    ($($own:literal),*) => {
+        &[
+            "from", "to", "domain", "subdomains", "reporter", "policy_type", "result_type", "receiving_mx", "sending_net", "trust",
+            $($own),*
+        ]
+    };
+}
+pub(crate) use filter_names;
+
+/// A route that takes the filters and nothing else.
+pub(crate) struct Narrowed(pub(crate) Filter);
+
+impl FromParameters for Narrowed {
+    const NAMES: &'static [&'static str] = filter_names!();
+    fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
+        filter(parameters, config).map(Self)
+    }
+}
+
+/// Reads the filters.
+pub(crate) fn filter(parameters: &Parameters, config: &QueryConfig) -> Result<Filter, Problem> {
+    let (from, to) = period(parameters, config, today())?;
+    Ok(Filter {
+        from,
+        to,
+        domains: parameters.each("domain", Domain::parse)?,
+        subdomains: parameters.flag("subdomains")?,
+        reporters: parameters.each("reporter", |text| Ok::<_, Infallible>(text.trim().to_owned()))?,
+        policy_types: parameters.names("policy_type", &PolicyClass::ALL.map(|class| (class.as_str(), class)))?,
+        result_types: parameters
+            .names("result_type", &ResultType::ALL.map(|result| (result.as_str(), result.as_str())))?
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
+        receiving_mx: parameters.each("receiving_mx", |text| Ok::<_, Infallible>(host(text)))?,
+        sending_nets: parameters.each("sending_net", network)?,
+        trust: parameters.names("trust", &Trust::ALL.map(|trust| (trust.as_str(), trust)))?,
+    })
+}
+
+/// The period asked for: 30 days up to `to`, and `to` is today, unless the request says otherwise.
+fn period(parameters: &Parameters, config: &QueryConfig, today: Day) -> Result<(Day, Day), Problem> {
+    let to = parameters.day("to")?.unwrap_or(today);
+    let from = parameters.day("from")?.unwrap_or_else(|| to.plus(1 - DEFAULT_DAYS));
+    if from > to {
+        return Err(invalid("from", format!("The period ends on {to}, before it begins on {from}.")));
+    }
+    let days = i64::from(to.0) - i64::from(from.0) + 1;
+    if days > i64::from(config.period_max_days) {
+        return Err(invalid("from", format!("The period has {days} days: ask for {} at most.", config.period_max_days)));
+    }
+    Ok((from, to))
+}
+
+/// A host name as rows hold it: lower case, no final dot.
+fn host(text: &str) -> String {
+    let text = text.trim();
+    text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase()
+}
+
+/// Not a network.
+#[derive(Debug, thiserror::Error)]
+#[error("not a network: write an IP address or a CIDR block, for example 192.0.2.0/24 or 2001:db8::/32")]
+struct NetworkError;
+
+/// A network in CIDR form with its host bits cleared; an address stands for itself alone.
+fn network(text: &str) -> Result<String, NetworkError> {
+    let text = text.trim();
+    let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| NetworkError)?;
+    Ok(net.trunc().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn asked(query: &str) -> Result<(Day, Day), Problem> {
+        let parameters = Parameters::parse(query, Narrowed::NAMES)?;
+        period(&parameters, &QueryConfig::default(), "2026-03-31".parse().unwrap())
+    }
+
+    #[test]
+    fn the_default_period_is_the_last_30_days_with_today() {
+        assert_eq!(asked("").unwrap(), ("2026-03-02".parse().unwrap(), "2026-03-31".parse().unwrap()));
+        assert_eq!(asked("to=2026-01-30").unwrap(), ("2026-01-01".parse().unwrap(), "2026-01-30".parse().unwrap()));
+        assert_eq!(asked("from=2026-03-31").unwrap(), ("2026-03-31".parse().unwrap(), "2026-03-31".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_period_that_ends_before_it_begins_or_is_too_long_is_refused() {
+        assert!(asked("from=2026-04-01").is_err());
+        assert!(asked("from=2026-02-02&to=2026-02-01").is_err());
+        assert!(asked("from=2016-01-01&to=2026-03-31").is_err());
+    }
+
+    #[test]
+    fn a_network_is_read_with_its_host_bits_cleared_and_an_address_as_itself() {
+        for (text, net) in [
+            ("192.0.2.77/24", "192.0.2.0/24"),
+            ("192.0.2.7", "192.0.2.7/32"),
+            ("2001:db8:1::9/32", "2001:db8::/32"),
+            ("2001:DB8::1", "2001:db8::1/128"),
+        ] {
+            assert_eq!(network(text).unwrap(), net);
+        }
+        for text in ["192.0.2.0/33", "192.0.2", "mx.example", "::1/-1", "[2001:db8::1]"] {
+            assert!(network(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `GET /v1/reports/{report_key}/raw`: the JSON document behind a report, with the asking tenant's policies only.
+
+use std::{cell::Cell, collections::BTreeSet};
+
+use axum::{
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use tlsrpt_report::{Context, Reject, ReportKey, UnixMillis};
+use tlsrpt_store::RawReport;
+
+use crate::{
+    auth::TenantKey,
+    parameters::{Asked, Nothing},
+    path_segments::Segments,
+    problem::{Kind, Problem},
+};
+
+pub(crate) async fn document(key: TenantKey, path: Segments, _: Asked<Nothing>) -> Result<Response, Problem> {
+    let report_key = path.read("report_key", str::parse::<ReportKey>)?;
+    let raw =
+        key.queries.raw(report_key).await?.ok_or_else(|| {
+            Problem::not_found(format!("There is no report {report_key}, or its payload is older than payloads are kept."))
+        })?;
+    // Opening takes up to a whole payload's worth of inflating and parsing: not on the threads that serve everybody.
+    let document = tokio::task::spawn_blocking(move || own_document(&raw, report_key))
+        .await
+        .map_err(|error| Problem::internal("open a payload", &error))?
+        .map_err(|error| Problem::internal("open a payload that was stored", &error))?;
+    let document = document.ok_or_else(|| {
+        // Identities of this version differ from those of the version that stored the row.
+        tracing::warn!(report = %report_key, "no document of the payload has the report's identity");
+        Problem::new(
+            Kind::NotFound,
+            format!("The document of report {report_key} can no longer be told apart in its payload; the report itself is there."),
+        )
+    })?;
+    let mut response = document.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/tlsrpt+json"));
+    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{report_key}.json\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    Ok(response)
+}
+
+/// The document that holds the report `key`, redacted to the tenant's own policies; none when no document of the payload
+/// holds it.
+fn own_document(raw: &RawReport, key: ReportKey) -> Result<Option<String>, Reject> {
+    let own: BTreeSet<ReportKey> = raw.own_keys.iter().copied().collect();
+    for document in tlsrpt_report::open(&raw.payload)? {
+        let Ok(report) = tlsrpt_report::parse(&document, &context(raw.submission_id.received_at())) else { continue };
+        if !report.policies.iter().any(|policy| policy.key == key) {
+            continue;
+        }
+        // A block that could not be counted belongs to nobody, so nobody but the operator sees it.
+        let shown: BTreeSet<usize> =
+            report.policies.iter().filter(|policy| own.contains(&policy.key)).map(|policy| policy.index as usize).collect();
+        let hidden = Cell::new(false);
+        let redacted = tlsrpt_report::redact(&document, |index| {
+            let keep = shown.contains(&index);
+            hidden.set(hidden.get() || !keep);
+            keep
+        })?;
+        drop(report);
+        // With nothing to hide the sender's own text is the better answer.
+        return Ok(Some(if hidden.get() { redacted } else { document.text.into_owned() }));
+    }
+    Ok(None)
+}
+
+/// The context that the normalizer had, as far as it decides identities.
+fn context(received_at: UnixMillis) -> Context<'static> {
+    Context { received_at, report_domain: None, subject: None, file_name: None }
+}

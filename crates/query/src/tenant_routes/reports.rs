@@ -1,0 +1,43 @@
+//! `GET /v1/reports` and `GET /v1/reports/{report_key}`.
+
+use axum::Json;
+use serde::Serialize;
+use tlsrpt_report::ReportKey;
+use tlsrpt_store::{Filter, ReportDetail, ReportItem};
+
+use super::narrow::{filter, filter_names};
+use crate::{
+    auth::TenantKey,
+    config::QueryConfig,
+    parameters::{Asked, FromParameters, Nothing, Page, Parameters},
+    path_segments::Segments,
+    problem::Problem,
+};
+
+pub(crate) struct Listing {
+    filter: Filter,
+    page: Page,
+}
+
+impl FromParameters for Listing {
+    const NAMES: &'static [&'static str] = filter_names!("limit", "cursor");
+    fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
+        Ok(Self { filter: filter(parameters, config)?, page: Page::read(parameters, config)? })
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct Reports {
+    reports: Vec<ReportItem>,
+    next_cursor: Option<String>,
+}
+
+pub(crate) async fn list(key: TenantKey, Asked(Listing { filter, page }): Asked<Listing>) -> Result<Json<Reports>, Problem> {
+    let (reports, next_cursor) = key.queries.reports(&filter, page.limit, page.cursor.as_deref()).await?;
+    Ok(Json(Reports { reports, next_cursor }))
+}
+
+pub(crate) async fn one(key: TenantKey, path: Segments, _: Asked<Nothing>) -> Result<Json<ReportDetail>, Problem> {
+    let report_key = path.read("report_key", str::parse::<ReportKey>)?;
+    key.queries.report(report_key).await?.map(Json).ok_or_else(|| Problem::not_found(format!("There is no report {report_key}.")))
+}

@@ -1,0 +1,47 @@
+//! `GET /v1/timeseries`.
+
+use axum::Json;
+use serde::Serialize;
+use tlsrpt_store::{Filter, Point, SeriesDimension, Step};
+
+use super::narrow::{filter, filter_names};
+use crate::{
+    auth::TenantKey,
+    config::QueryConfig,
+    parameters::{Asked, FromParameters, Parameters},
+    problem::Problem,
+};
+
+const STEPS: &[(&str, Step)] = &[("day", Step::Day), ("week", Step::Week), ("month", Step::Month)];
+const DIMENSIONS: &[(&str, SeriesDimension)] = &[
+    ("reporter", SeriesDimension::Reporter),
+    ("result_type", SeriesDimension::ResultType),
+    ("policy_type", SeriesDimension::PolicyType),
+    ("domain", SeriesDimension::Domain),
+];
+
+pub(crate) struct Series {
+    filter: Filter,
+    step: Step,
+    by: Vec<SeriesDimension>,
+}
+
+impl FromParameters for Series {
+    const NAMES: &'static [&'static str] = filter_names!("step", "group_by");
+    fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
+        Ok(Self {
+            filter: filter(parameters, config)?,
+            step: parameters.name("step", STEPS)?.unwrap_or(Step::Day),
+            by: parameters.names("group_by", DIMENSIONS)?,
+        })
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct Answer {
+    points: Vec<Point>,
+}
+
+pub(crate) async fn answer(key: TenantKey, Asked(series): Asked<Series>) -> Result<Json<Answer>, Problem> {
+    Ok(Json(Answer { points: key.queries.timeseries(&series.filter, series.step, &series.by).await? }))
+}

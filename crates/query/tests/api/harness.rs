@@ -1,0 +1,279 @@
+//! One running pipeline a test: its own log, registry and database, on the one engine of the process.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use reqwest::{Method, StatusCode, header::HeaderMap};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tlsrpt_log::{EmbeddedConfig as LogConfig, EmbeddedLog, Log};
+use tlsrpt_query::{AdminKey, Adoption, Claims, Parts, Query, QueryConfig, QueryMetrics};
+use tlsrpt_record::{Channel, NORMALIZED, SUBMISSIONS, Submission, SubmissionId};
+use tlsrpt_registry::Registry;
+use tlsrpt_report::Trust;
+use tlsrpt_store::{
+    Store, StoreConfig,
+    embedded::{Embedded, EmbeddedConfig},
+};
+use tlsrpt_telemetry::{Health, prometheus};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub(crate) const ADMIN: &str = "admin-key-of-the-tests";
+
+/// The engine, on a runtime that outlives every test.
+static ENGINE: LazyLock<StoreConfig> = LazyLock::new(|| {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let dir = TempDir::new().unwrap();
+        runtime.block_on(async {
+            let config =
+                EmbeddedConfig { data_dir: dir.path().to_owned(), library: None, listen: "127.0.0.1:0".parse().unwrap(), token: None };
+            let engine = Embedded::start(config).await.expect("the engine starts");
+            sender.send(engine.config.clone()).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    receiver.recv().expect("the engine is up")
+});
+
+pub(crate) struct Api {
+    pub(crate) addr: SocketAddr,
+    pub(crate) store: Store,
+    pub(crate) metrics: prometheus::Registry,
+    registry: Arc<Registry>,
+    log: Arc<dyn Log>,
+    client: reqwest::Client,
+    shutdown: CancellationToken,
+    _ends: DropGuard,
+    _dir: TempDir,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{} {error}: {}", self.status, self.text()))
+    }
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+    /// Checks that this is a problem of this status and kind, as RFC 9457 has it.
+    #[track_caller]
+    pub(crate) fn is_problem(&self, status: u16, kind: &str) -> Value {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text());
+        let problem = self.json();
+        assert_eq!(
+            (problem["type"].as_str(), problem["status"].as_u64()),
+            (Some(&*format!("/problems/{kind}")), Some(status.into())),
+            "{problem}"
+        );
+        assert_eq!(self.status.as_u16(), status);
+        assert!(!problem["title"].as_str().unwrap().is_empty() && !problem["detail"].as_str().unwrap().is_empty());
+        problem
+    }
+}
+
+impl Api {
+    /// Everything runs.
+    pub(crate) async fn start() -> Self {
+        let api = Self::start_without_pipeline(QueryConfig::default()).await;
+        api.start_pipeline();
+        api
+    }
+
+    /// The API and adoption run; what is submitted stays on the log.
+    pub(crate) async fn start_without_pipeline(config: QueryConfig) -> Self {
+        let engine = tokio::task::spawn_blocking(|| ENGINE.clone()).await.unwrap();
+        let database = format!("t{}", uuid::Uuid::now_v7().simple());
+        let store = Store::new(&StoreConfig { database, ..engine });
+        store.migrate().await.unwrap();
+        Self::start_on(store, config).await
+    }
+
+    /// The API on a store that may not be there.
+    pub(crate) async fn start_on(store: Store, config: QueryConfig) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let dir = TempDir::new().unwrap();
+        let log: Arc<dyn Log> =
+            EmbeddedLog::open(LogConfig { dir: dir.path().to_owned(), record_max_bytes: 64 << 20, in_flight_max_bytes: 64 << 20 }).unwrap();
+        for topic in [&SUBMISSIONS, &NORMALIZED] {
+            log.declare(topic).await.unwrap();
+        }
+        let registry = Registry::open(Arc::clone(&log)).await.unwrap();
+        let metrics = prometheus::Registry::new();
+        let query_metrics = QueryMetrics::register(&metrics).unwrap();
+        let claims = Claims::default();
+        let shutdown = CancellationToken::new();
+
+        let adoption = Adoption::new(store.clone(), Arc::clone(&registry), claims.clone(), query_metrics.clone(), &config);
+        tokio::spawn(adoption.run(shutdown.clone()));
+        let parts = Parts {
+            store: store.clone(),
+            registry: Arc::clone(&registry),
+            log: Arc::clone(&log),
+            admin_key: Some(AdminKey::new(ADMIN).unwrap()),
+            claims,
+            metrics: query_metrics,
+        };
+        let query = Query::bind("127.0.0.1:0".parse().unwrap(), config, parts).await.unwrap();
+        let addr = query.local_addr();
+        tokio::spawn(query.serve(shutdown.clone()));
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        Self { addr, store, metrics, registry, log, client, _ends: shutdown.clone().drop_guard(), shutdown, _dir: dir }
+    }
+
+    /// Starts the normalizer and the writer.
+    pub(crate) fn start_pipeline(&self) {
+        let (log, registry, store) = (Arc::clone(&self.log), Arc::clone(&self.registry), self.store.clone());
+        let (metrics, health, shutdown) = (prometheus::Registry::new(), Health::new(), self.shutdown.clone());
+        tokio::spawn(tlsrpt_normalizer::run(
+            tlsrpt_normalizer::NormalizerConfig::default(),
+            Arc::clone(&log),
+            registry,
+            tlsrpt_normalizer::Metrics::register(&metrics).unwrap(),
+            health.dependency("normalizer"),
+            shutdown.clone(),
+        ));
+        tokio::spawn(tlsrpt_writer::run(
+            tlsrpt_writer::WriterConfig { batch_linger_ms: 20, ..tlsrpt_writer::WriterConfig::default() },
+            log,
+            store,
+            tlsrpt_writer::Metrics::register(&metrics).unwrap(),
+            health.dependency("writer"),
+            shutdown,
+        ));
+    }
+
+    pub(crate) async fn call(&self, method: Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Answer {
+        let mut request = self.client.request(method, format!("http://{}{path}", self.addr));
+        if let Some(key) = key {
+            request = request.bearer_auth(key);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        answer(request).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, key: &str) -> Answer {
+        self.call(Method::GET, path, Some(key), None).await
+    }
+
+    /// A GET by the operator that must succeed.
+    #[track_caller]
+    pub(crate) fn admin(&self, path: &str) -> impl Future<Output = Value> {
+        let call = self.client.get(format!("http://{}{path}", self.addr)).bearer_auth(ADMIN);
+        let path = path.to_owned();
+        async move {
+            let answer = answer(call).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text());
+            answer.json()
+        }
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::POST, path, Some(ADMIN), Some(&body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.call(Method::DELETE, path, Some(ADMIN), None).await
+    }
+
+    /// A tenant with these domains; answers one of its keys.
+    pub(crate) async fn tenant(&self, id: &str, domains: &[&str]) -> String {
+        assert_eq!(self.post("/admin/v1/tenants", json!({"id": id, "name": id})).await.status, StatusCode::CREATED);
+        for domain in domains {
+            let answer = self.post(&format!("/admin/v1/tenants/{id}/domains"), json!({"domain": domain})).await;
+            assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+        }
+        let answer = self.post(&format!("/admin/v1/tenants/{id}/keys"), json!({"name": "test"})).await;
+        assert_eq!(answer.status, StatusCode::CREATED);
+        answer.json()["key"].as_str().unwrap().to_owned()
+    }
+
+    /// Puts a payload on the log, as the edge does.
+    pub(crate) async fn submit(&self, payload: impl Into<Vec<u8>>) -> SubmissionId {
+        let id = SubmissionId::now();
+        let submission = Submission {
+            id,
+            channel: Channel::Https,
+            address: None,
+            remote_ip: Some("192.0.2.1".parse().unwrap()),
+            content_type: Some("application/tlsrpt+json".to_owned()),
+            trust: Trust::None,
+            replay: false,
+            payload: payload.into().into(),
+        };
+        self.log.producer().send(SUBMISSIONS.name, submission.into_record()).await.unwrap();
+        id
+    }
+
+    /// Waits until nothing is pending; answers the ledger.
+    pub(crate) async fn settled(&self) -> Value {
+        self.until("/admin/v1/ledger", |ledger| ledger["pending"] == 0).await
+    }
+
+    /// Asks as the operator until the answer is as wanted.
+    pub(crate) async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.until_as(ADMIN, path, wanted).await
+    }
+
+    /// Asks until the answer is as wanted.
+    pub(crate) async fn until_as(&self, key: &str, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        for _ in 0..1_500 {
+            let answer = self.get(path, key).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text());
+            last = answer.json();
+            if wanted(&last) {
+                return last;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{path} never became what was waited for; last: {last}");
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    Answer { status, headers, body: response.bytes().await.unwrap().to_vec() }
+}
+
+/// A policy block: type, domain, successful and failed sessions; failures are of one expired certificate.
+pub(crate) type Block<'a> = (&'a str, &'a str, u64, u64);
+
+/// A report as RFC 8460 4.4 has it.
+pub(crate) fn report(organization: &str, id: &str, day: &str, blocks: &[Block<'_>]) -> String {
+    let policies: Vec<Value> = blocks
+        .iter()
+        .map(|&(kind, domain, successful, failed)| {
+            let failures = json!([{
+                "result-type": "certificate-expired", "sending-mta-ip": "198.51.100.7", "receiving-mx-hostname": format!("mx.{domain}"),
+                "receiving-ip": "203.0.113.9", "failed-session-count": failed, "failure-reason-code": "X509_V_ERR"
+            }]);
+            json!({
+                "policy": {"policy-type": kind, "policy-domain": domain, "policy-string": ["version: STSv1", "mode: testing", format!("mx: mx.{domain}"), "max_age: 86400"], "mx-host": [format!("mx.{domain}")]},
+                "summary": {"total-successful-session-count": successful, "total-failure-session-count": failed},
+                "failure-details": if failed == 0 { json!([]) } else { failures }
+            })
+        })
+        .collect();
+    json!({
+        "organization-name": organization, "contact-info": "postmaster@reporter.example", "report-id": id,
+        "date-range": {"start-datetime": format!("{day}T00:00:00Z"), "end-datetime": format!("{day}T23:59:59Z")},
+        "policies": policies
+    })
+    .to_string()
+}

@@ -1,0 +1,113 @@
+//! Every route of the table, with every key that must not open it.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tlsrpt_query::{Audience, Route, routes};
+
+use crate::harness::{ADMIN, Api, report};
+
+/// The route's path with its names filled in.
+fn path(route: &Route, report_key: &str) -> String {
+    route
+        .path
+        .replace("{report_key}", report_key)
+        .replace("{id}", "00000000-0000-7000-8000-000000000000")
+        .replace("{domain}", "a.example")
+        .replace("{key_id}", "none")
+}
+
+fn body(route: &Route) -> Option<Value> {
+    (route.method == Method::POST).then(|| json!({}))
+}
+
+#[tokio::test]
+async fn no_route_opens_without_its_own_key_and_none_tells_anything_before() {
+    let api = Api::start_without_pipeline(Default::default()).await;
+    let tenant = api.tenant("a", &["a.example"]).await;
+    for route in routes() {
+        let path = format!("{}?no_such_parameter=1", path(route, "00000000000000000000000000000001"));
+        let (own, foreign) = match route.audience {
+            Audience::Operator => (ADMIN, &*tenant),
+            Audience::Tenant => (&*tenant, ADMIN),
+        };
+        let call = async |key: Option<&str>| api.call(route.method.clone(), &path, key, body(route).as_ref()).await;
+        let missing = call(None).await;
+        missing.is_problem(401, "key-missing");
+        assert_eq!(missing.header("www-authenticate"), "Bearer realm=\"tlsrpt\"");
+        for key in [foreign, "made-up", &tenant[..tenant.len() - 1], "admin-key-of-the-test"] {
+            let refused = call(Some(key)).await;
+            refused.is_problem(401, "key-unknown");
+            assert!(refused.header("www-authenticate").contains("invalid_token"));
+        }
+        // With its key the route is there, and sees the parameter.
+        call(Some(own)).await.is_problem(400, "unknown-parameter");
+    }
+}
+
+#[tokio::test]
+async fn no_tenant_route_ever_answers_with_anything_of_another_tenants() {
+    let api = Api::start().await;
+    let (a, b) = (api.tenant("a", &["a.example"]).await, api.tenant("b", &["b.example"]).await);
+    let today = tlsrpt_record::SubmissionId::now().received_at().day().to_string();
+    // Each has reports of its own, and they share one.
+    api.submit(report("OnlyForA", "id-of-a", &today, &[("sts", "a.example", 1_000_003, 1_000_033)])).await;
+    api.submit(report("OnlyForB", "id-of-b", &today, &[("sts", "b.example", 2_000_003, 2_000_033)])).await;
+    api.submit(report(
+        "ForBoth",
+        "shared",
+        &today,
+        &[("sts", "a.example", 1_000_037, 1_000_039), ("sts", "b.example", 2_000_081, 2_000_083)],
+    ))
+    .await;
+    api.settled().await;
+
+    let keys_of = async |key: &str| -> Vec<String> {
+        let page = api.get("/v1/reports", key).await.json();
+        page["reports"].as_array().unwrap().iter().map(|r| r["report_key"].as_str().unwrap().to_owned()).collect()
+    };
+    let (keys_of_a, keys_of_b) = (keys_of(&a).await, keys_of(&b).await);
+    assert_eq!((keys_of_a.len(), keys_of_b.len()), (2, 2));
+
+    let mut tried = 0;
+    for route in routes().filter(|route| route.audience == Audience::Tenant) {
+        for (key, own, foreign, foreign_name, foreign_digits) in
+            [(&a, &keys_of_a, &keys_of_b, "b.example", "2000"), (&b, &keys_of_b, &keys_of_a, "a.example", "1000")]
+        {
+            let foreign_reporter = if foreign_name == "a.example" { "OnlyForA" } else { "OnlyForB" };
+            let sees_nothing = |answer: &str| {
+                for mark in [foreign_name, foreign_reporter, foreign_digits].into_iter().chain(foreign.iter().map(String::as_str)) {
+                    assert!(!answer.contains(mark), "{} shows {mark}: {answer}", route.path);
+                }
+            };
+            for report_key in own {
+                let answer = api.get(&path(route, report_key), key).await;
+                assert_eq!(answer.status.as_u16(), 200, "{}: {}", route.path, answer.text());
+                sees_nothing(&answer.text());
+                tried += 1;
+            }
+            if route.path.contains("{report_key}") {
+                for report_key in foreign {
+                    let foreign = api.get(&path(route, report_key), key).await;
+                    let nowhere = "0".repeat(32);
+                    let absent = api.get(&path(route, &nowhere), key).await;
+                    foreign.is_problem(404, "not-found");
+                    // Word for word the answer for what exists nowhere.
+                    assert_eq!(foreign.text().replace(report_key, &nowhere), absent.text());
+                }
+            } else {
+                for query in [
+                    format!("domain={foreign_name}"),
+                    format!("domain={foreign_name}&subdomains=true"),
+                    format!("reporter={foreign_reporter}"),
+                    format!("receiving_mx=mx.{foreign_name}"),
+                    "domain=example&subdomains=true".to_owned(),
+                ] {
+                    let answer = api.get(&format!("{}?{query}", path(route, "")), key).await;
+                    assert_eq!(answer.status.as_u16(), 200, "{}?{query}: {}", route.path, answer.text());
+                    sees_nothing(&answer.text());
+                }
+            }
+        }
+    }
+    assert!(tried >= 4 * 7, "{tried}");
+}

@@ -1,0 +1,12 @@
+//! The API over HTTP, with the real engine, the real log and the roles before it in the same process.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::float_cmp)]
+
+mod adoption;
+mod harness;
+mod isolation;
+mod ledger;
+mod operator;
+mod problems;
+mod raw;
+mod server;
+mod tenant;

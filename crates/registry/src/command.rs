@@ -1,0 +1,151 @@
+//! The commands.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tlsrpt_record::TenantId;
+use tlsrpt_report::{Domain, UnixMillis};
+
+use crate::{
+    entity::{ApiKey, ClaimedDomain, Tenant},
+    error::CommandError,
+    fence::Change,
+    registry::Registry,
+    secret,
+    state::{Claim, State, StoredKey, TenantState},
+    suffix,
+    view::View,
+};
+
+/// Longest name of a tenant or a key, in characters.
+pub const NAME_MAX_CHARS: usize = 200;
+
+impl Registry {
+    /// Creates a tenant with a new address.
+    ///
+    /// # Errors
+    /// [`CommandError::TenantTaken`] also for the id of a deleted tenant; [`CommandError::Name`];
+    /// [`CommandError::Unavailable`].
+    pub async fn create_tenant(&self, id: TenantId, name: String) -> Result<Tenant, CommandError> {
+        check_name(&name)?;
+        let tenant = Tenant { id, name, address: secret::new_address(), created_at: now() };
+        self.change(|view| {
+            if view.is_taken(&tenant.id) {
+                return Err(CommandError::TenantTaken { id: tenant.id.clone() });
+            }
+            let Tenant { id, name, address, created_at } = tenant.clone();
+            let state = TenantState::Live { name, address, created_at };
+            Ok(Change { states: vec![State::Tenant { id, state }], answer: tenant.clone() })
+        })
+        .await
+    }
+
+    /// Deletes a tenant with its domains and keys, all at once. Its id and its address are never given again.
+    ///
+    /// # Errors
+    /// [`CommandError::NoTenant`]; [`CommandError::Unavailable`].
+    pub async fn delete_tenant(&self, id: &TenantId) -> Result<(), CommandError> {
+        let deleted_at = now();
+        self.change(|view| {
+            check_tenant(view, id)?;
+            let tenant = State::Tenant { id: id.clone(), state: TenantState::Deleted { deleted_at } };
+            let domains = view.domains(id).into_iter().map(|claimed| State::Domain { domain: claimed.domain, claim: None });
+            let keys = view.keys(id).into_iter().map(|key| State::Key { id: key.id, key: None });
+            Ok(Change { states: std::iter::once(tenant).chain(domains).chain(keys).collect(), answer: () })
+        })
+        .await
+    }
+
+    /// Claims a domain; claiming one's own again changes nothing and is no error. The flag tells whether it is new.
+    ///
+    /// # Errors
+    /// [`CommandError::DomainTaken`], [`CommandError::PublicSuffix`], [`CommandError::NoTenant`];
+    /// [`CommandError::Unavailable`].
+    pub async fn claim_domain(&self, tenant: &TenantId, domain: Domain) -> Result<(ClaimedDomain, bool), CommandError> {
+        if suffix::is_public(&domain) {
+            return Err(CommandError::PublicSuffix { domain });
+        }
+        let claimed = ClaimedDomain { domain, claimed_at: now() };
+        self.change(|view| {
+            check_tenant(view, tenant)?;
+            let ClaimedDomain { domain, claimed_at } = claimed.clone();
+            match view.claimant(&domain) {
+                Some(owner) if owner == tenant => {
+                    let claimed_at = view.claimed_at(tenant, &domain).unwrap_or(claimed_at);
+                    Ok(Change { states: Vec::new(), answer: (ClaimedDomain { domain, claimed_at }, false) })
+                }
+                Some(_) => Err(CommandError::DomainTaken { domain }),
+                None => {
+                    let claim = Some(Claim { tenant: tenant.clone(), claimed_at });
+                    Ok(Change { states: vec![State::Domain { domain, claim }], answer: (claimed.clone(), true) })
+                }
+            }
+        })
+        .await
+    }
+
+    /// Gives a domain up.
+    ///
+    /// # Errors
+    /// [`CommandError::NoDomain`], [`CommandError::NoTenant`]; [`CommandError::Unavailable`].
+    pub async fn release_domain(&self, tenant: &TenantId, domain: &Domain) -> Result<(), CommandError> {
+        self.change(|view| {
+            check_tenant(view, tenant)?;
+            if view.claimant(domain) != Some(tenant) {
+                return Err(CommandError::NoDomain { domain: domain.clone() });
+            }
+            Ok(Change { states: vec![State::Domain { domain: domain.clone(), claim: None }], answer: () })
+        })
+        .await
+    }
+
+    /// Makes a key; the secret (`tlsrpt_<id>_<random>`) is in the answer and nowhere else.
+    ///
+    /// # Errors
+    /// [`CommandError::NoTenant`], [`CommandError::Name`]; [`CommandError::Unavailable`].
+    pub async fn create_key(&self, tenant: &TenantId, name: String) -> Result<(ApiKey, String), CommandError> {
+        check_name(&name)?;
+        let (id, secret) = secret::new_key();
+        let stored = StoredKey { tenant: tenant.clone(), name, sha256: secret::hash(&secret), created_at: now() };
+        let key = self
+            .change(|view| {
+                check_tenant(view, tenant)?;
+                let answer = ApiKey { id: id.clone(), name: stored.name.clone(), created_at: stored.created_at };
+                Ok(Change { states: vec![State::Key { id: id.clone(), key: Some(stored.clone()) }], answer })
+            })
+            .await?;
+        Ok((key, secret))
+    }
+
+    /// Deletes a key.
+    ///
+    /// # Errors
+    /// [`CommandError::NoKey`] also for another tenant's key; [`CommandError::NoTenant`]; [`CommandError::Unavailable`].
+    pub async fn delete_key(&self, tenant: &TenantId, key_id: &str) -> Result<(), CommandError> {
+        self.change(|view| {
+            check_tenant(view, tenant)?;
+            if view.key(key_id).is_none_or(|key| key.tenant != *tenant) {
+                return Err(CommandError::NoKey { id: key_id.to_owned() });
+            }
+            Ok(Change { states: vec![State::Key { id: key_id.to_owned(), key: None }], answer: () })
+        })
+        .await
+    }
+}
+
+fn check_tenant(view: &View, id: &TenantId) -> Result<(), CommandError> {
+    if view.tenant(id).is_some() { Ok(()) } else { Err(CommandError::NoTenant { id: id.clone() }) }
+}
+
+fn check_name(name: &str) -> Result<(), CommandError> {
+    let found_chars = name.chars().count();
+    if (1..=NAME_MAX_CHARS).contains(&found_chars) && !name.chars().any(char::is_control) {
+        Ok(())
+    } else {
+        Err(CommandError::Name { found_chars, max_chars: NAME_MAX_CHARS })
+    }
+}
+
+fn now() -> UnixMillis {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,92 @@
+//! The registry of a process: its view, and the task that follows the topic.
+
+use std::sync::Arc;
+
+use tlsrpt_log::Log;
+use tlsrpt_record::{REGISTRY, TenantId};
+use tlsrpt_report::Domain;
+use tokio::{sync::Mutex, task::AbortHandle};
+
+use crate::{
+    entity::{ApiKey, ClaimedDomain, Tenant},
+    error::RegistryError,
+    fence::Fence,
+    follower::{self, Followed},
+};
+
+/// The registry of this process. Several processes may each have one over the same log.
+pub struct Registry {
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) followed: Arc<Followed>,
+    /// Held for the length of a command: commands of one process come one after the other.
+    pub(crate) fence: Mutex<Option<Fence>>,
+    follower: AbortHandle,
+}
+
+impl Registry {
+    /// Declares the topic when missing, reads it to its end, and follows it from then on, until the registry is dropped.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when the topic cannot be declared or read.
+    pub async fn open(log: Arc<dyn Log>) -> Result<Arc<Self>, RegistryError> {
+        log.declare(&REGISTRY).await.map_err(RegistryError::Open)?;
+        let (view, reader) = follower::load(&*log).await?;
+        let followed = Arc::new(Followed::new(view, reader.position()));
+        let follower = tokio::spawn(follower::follow(Arc::clone(&log), Arc::clone(&followed), reader)).abort_handle();
+        Ok(Arc::new(Self { log, followed, fence: Mutex::new(None), follower }))
+    }
+
+    /// The owner of `domain`: exact, else the closest registered parent, by whole labels.
+    #[must_use]
+    pub fn owner_of(&self, domain: &Domain) -> Option<TenantId> {
+        self.followed.view.read().owner_of(domain).cloned()
+    }
+
+    /// The tenant with this reporting address, whatever its case.
+    #[must_use]
+    pub fn tenant_by_address(&self, address: &str) -> Option<TenantId> {
+        self.followed.view.read().by_address(address).cloned()
+    }
+
+    /// The tenant that a presented API key belongs to; compares hashes in constant time.
+    #[must_use]
+    pub fn authenticate(&self, secret: &str) -> Option<TenantId> {
+        self.followed.view.read().authenticate(secret).cloned()
+    }
+
+    /// One tenant.
+    #[must_use]
+    pub fn tenant(&self, id: &TenantId) -> Option<Tenant> {
+        self.followed.view.read().tenant(id)
+    }
+
+    /// Tenants by id, after `after`, at most `limit`.
+    #[must_use]
+    pub fn tenants(&self, after: Option<&TenantId>, limit: usize) -> Vec<Tenant> {
+        self.followed.view.read().tenants(after, limit)
+    }
+
+    /// Domains of a tenant, by name.
+    #[must_use]
+    pub fn domains(&self, tenant: &TenantId) -> Vec<ClaimedDomain> {
+        self.followed.view.read().domains(tenant)
+    }
+
+    /// Keys of a tenant, oldest first.
+    #[must_use]
+    pub fn keys(&self, tenant: &TenantId) -> Vec<ApiKey> {
+        self.followed.view.read().keys(tenant)
+    }
+
+    /// A number that rises with every change of the view: who cached something by it looks again. Read it before the view.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.followed.revision()
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        self.follower.abort();
+    }
+}

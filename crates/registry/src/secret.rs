@@ -1,0 +1,71 @@
+//! Reporting addresses and API keys: random, and a key is kept as its hash only.
+
+use rand::Rng;
+use sha2::{Digest, Sha256};
+
+/// Length of a reporting address: 130 random bits, so that none is ever given twice and none can be guessed.
+pub const ADDRESS_CHARS: usize = 26;
+
+const PREFIX: &str = "tlsrpt_";
+const KEY_ID_CHARS: usize = 16;
+/// 260 random bits.
+const KEY_RANDOM_CHARS: usize = 52;
+/// Nothing longer is a key; longer texts are not worth hashing.
+const SECRET_MAX_BYTES: usize = 256;
+
+/// The SHA-256 of a whole secret. A secret of 260 random bits needs no slow hash.
+pub(crate) type SecretHash = [u8; 32];
+
+/// A new reporting address.
+pub(crate) fn new_address() -> String {
+    random_text(ADDRESS_CHARS)
+}
+
+/// A new API key: its id, and the secret that holds it.
+pub(crate) fn new_key() -> (String, String) {
+    let id = random_text(KEY_ID_CHARS);
+    let secret = format!("{PREFIX}{id}_{}", random_text(KEY_RANDOM_CHARS));
+    (id, secret)
+}
+
+/// The hash of a presented secret, and the key id that it names; the id is empty, and no key's, when the secret has no such
+/// form.
+pub(crate) fn read(secret: &str) -> (&str, SecretHash) {
+    let secret = if secret.len() <= SECRET_MAX_BYTES { secret } else { "" };
+    let id = secret.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).map_or("", |(id, _)| id);
+    (id, hash(secret))
+}
+
+/// The hash to keep of a secret.
+pub(crate) fn hash(secret: &str) -> SecretHash {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+/// `chars` characters of five random bits each.
+fn random_text(chars: usize) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut bytes = vec![0_u8; chars];
+    // A cryptographic generator, seeded by the operating system.
+    rand::rng().fill_bytes(&mut bytes);
+    bytes.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 31))).map(|&letter| char::from(letter)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use super::*;
+
+    #[test]
+    fn a_secret_names_its_key_and_hashes_to_what_is_kept() {
+        let (id, secret) = new_key();
+        assert_eq!(read(&secret), (id.as_str(), hash(&secret)));
+        assert_eq!(secret.len(), PREFIX.len() + KEY_ID_CHARS + 1 + KEY_RANDOM_CHARS);
+    }
+
+    #[test]
+    fn what_is_no_secret_names_no_key() {
+        for text in ["", "tlsrpt_", "tlsrpt_abc", "Bearer x", &"tlsrpt_a_".repeat(100)] {
+            assert_eq!(read(text).0, "", "{text}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The topic's records: the state of one entity each.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tlsrpt_log::Record;
+use tlsrpt_record::TenantId;
+use tlsrpt_report::{Domain, UnixMillis};
+
+use crate::secret::SecretHash;
+
+/// The state of one entity, as the topic's last record of its key says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// `tenant/<id>`; never a tombstone, for a deleted tenant's id stays reserved.
+    Tenant { id: TenantId, state: TenantState },
+    /// `domain/<domain>`; none is a tombstone: nobody's.
+    Domain { domain: Domain, claim: Option<Claim> },
+    /// `key/<id>`; none is a tombstone: no such key.
+    Key { id: String, key: Option<StoredKey> },
+}
+
+/// A tenant's state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub(crate) enum TenantState {
+    /// It is there.
+    Live { name: String, address: String, created_at: UnixMillis },
+    /// It was.
+    Deleted { deleted_at: UnixMillis },
+}
+
+/// Who owns a domain, and since when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Claim {
+    pub(crate) tenant: TenantId,
+    pub(crate) claimed_at: UnixMillis,
+}
+
+/// A key as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredKey {
+    pub(crate) tenant: TenantId,
+    pub(crate) name: String,
+    #[serde(with = "hash_text")]
+    pub(crate) sha256: SecretHash,
+    pub(crate) created_at: UnixMillis,
+}
+
+/// A record that is not understood.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StateError {
+    #[error("the record has no key, or one that is not of the form entity/id")]
+    Key,
+    #[error("the key names an entity that is not known here")]
+    Entity,
+    #[error("the key's id is not valid")]
+    Id,
+    #[error("the value is not the entity's state")]
+    Value(#[source] serde_json::Error),
+}
+
+const TENANT: &str = "tenant";
+const DOMAIN: &str = "domain";
+const KEY: &str = "key";
+
+impl State {
+    /// The record that says so.
+    pub(crate) fn to_record(&self) -> Result<Record, serde_json::Error> {
+        let (entity, id, value) = match self {
+            Self::Tenant { id, state } => (TENANT, id.as_str(), serde_json::to_vec(state)?),
+            Self::Domain { domain, claim } => (DOMAIN, domain.as_str(), value(claim.as_ref())?),
+            Self::Key { id, key } => (KEY, id.as_str(), value(key.as_ref())?),
+        };
+        Ok(Record { key: Some(format!("{entity}/{id}").into()), value: value.into(), headers: Vec::new() })
+    }
+
+    /// What a record says.
+    pub(crate) fn from_record(record: &Record) -> Result<Self, StateError> {
+        let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok()).ok_or(StateError::Key)?;
+        let (entity, id) = key.split_once('/').ok_or(StateError::Key)?;
+        match entity {
+            TENANT => Ok(Self::Tenant {
+                id: TenantId::parse(id).map_err(|_| StateError::Id)?,
+                state: serde_json::from_slice(&record.value).map_err(StateError::Value)?,
+            }),
+            DOMAIN => Ok(Self::Domain { domain: Domain::parse(id).map_err(|_| StateError::Id)?, claim: parse(&record.value)? }),
+            KEY => Ok(Self::Key { id: id.to_owned(), key: parse(&record.value)? }),
+            _ => Err(StateError::Entity),
+        }
+    }
+}
+
+fn value<T: Serialize>(state: Option<&T>) -> Result<Vec<u8>, serde_json::Error> {
+    state.map_or(Ok(Vec::new()), serde_json::to_vec)
+}
+
+fn parse<T: DeserializeOwned>(value: &[u8]) -> Result<Option<T>, StateError> {
+    if value.is_empty() { Ok(None) } else { serde_json::from_slice(value).map(Some).map_err(StateError::Value) }
+}
+
+mod hash_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use super::{BASE64_STANDARD, Engine, SecretHash};
+
+    pub(super) fn serialize<S: Serializer>(hash: &SecretHash, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64_STANDARD.encode(hash))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretHash, D::Error> {
+        let bytes = BASE64_STANDARD.decode(String::deserialize(deserializer)?).map_err(Error::custom)?;
+        bytes.try_into().map_err(|_| Error::custom("a SHA-256 has 32 bytes"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use super::*;
+
+    fn record(key: &str, value: &str) -> Record {
+        Record { key: Some(key.to_owned().into()), value: value.to_owned().into(), headers: Vec::new() }
+    }
+
+    /// The first format that was ever written: these texts stand in topics for ever and must stay readable as they are.
+    #[test]
+    fn records_of_the_first_format_are_written_and_read_as_they_stand() {
+        let tenant = TenantId::parse("acme").unwrap();
+        let cases = [
+            (
+                record("tenant/acme", r#"{"state":"live","name":"Acme","address":"abc","created_at":1}"#),
+                State::Tenant {
+                    id: tenant.clone(),
+                    state: TenantState::Live { name: "Acme".to_owned(), address: "abc".to_owned(), created_at: UnixMillis(1) },
+                },
+            ),
+            (
+                record("tenant/acme", r#"{"state":"deleted","deleted_at":2}"#),
+                State::Tenant { id: tenant.clone(), state: TenantState::Deleted { deleted_at: UnixMillis(2) } },
+            ),
+            (
+                record("domain/example.com", r#"{"tenant":"acme","claimed_at":3}"#),
+                State::Domain {
+                    domain: Domain::parse("example.com").unwrap(),
+                    claim: Some(Claim { tenant: tenant.clone(), claimed_at: UnixMillis(3) }),
+                },
+            ),
+            (record("domain/example.com", ""), State::Domain { domain: Domain::parse("example.com").unwrap(), claim: None }),
+            (
+                record("key/k1", r#"{"tenant":"acme","name":"ci","sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","created_at":4}"#),
+                State::Key {
+                    id: "k1".to_owned(),
+                    key: Some(StoredKey { tenant, name: "ci".to_owned(), sha256: [0; 32], created_at: UnixMillis(4) }),
+                },
+            ),
+            (record("key/k1", ""), State::Key { id: "k1".to_owned(), key: None }),
+        ];
+        for (record, state) in cases {
+            assert_eq!(state.to_record().unwrap(), record);
+            assert_eq!(State::from_record(&record).unwrap(), state);
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_an_error_and_a_field_more_is_none() {
+        for (key, value) in
+            [("tenant/acme", ""), ("tenant/-", "{}"), ("domain/a..b", ""), ("key/k", "[]"), ("fax/1", "{}"), ("tenant", "{}")]
+        {
+            assert!(State::from_record(&record(key, value)).is_err(), "{key}");
+        }
+        assert!(State::from_record(&record("domain/a.example", r#"{"tenant":"a","claimed_at":3,"later":true}"#)).is_ok());
+    }
+}

@@ -1,0 +1,48 @@
+//! Every bound on what one payload may cost, the unit last in the name. Beyond a hard bound a payload is refused with a
+//! reason of its own; where the doc says "kept", what lies beyond is cut with a warning and the rest is used.
+
+/// Most bytes that one payload may decompress to, all its layers' and archive entries' output together.
+pub const DECOMPRESSED_MAX_BYTES: usize = 64 << 20;
+
+/// Output below this many bytes is never held to [`COMPRESSION_MAX_RATIO`]: a short report of one repeated policy
+/// compresses very well.
+pub const COMPRESSION_RATIO_FLOOR_BYTES: usize = 1 << 20;
+
+/// Most bytes of output for one byte of compressed input. Real reports stay below 60, deflate can reach 1032.
+pub const COMPRESSION_MAX_RATIO: usize = 200;
+
+/// Most layers of gzip or zip around a document.
+pub const LAYERS_MAX_COUNT: u32 = 2;
+
+/// Most members of one gzip file. Block-wise writers make one for each 64 KiB.
+pub const GZIP_MEMBERS_MAX_COUNT: usize = 2_000;
+
+/// Most documents in one payload.
+pub const DOCUMENTS_MAX_COUNT: usize = 100;
+
+/// Most entries that are looked at in a zip archive, whatever they hold.
+pub const ZIP_ENTRIES_MAX_COUNT: usize = 1_000;
+
+/// Most elements of `policies`.
+pub const POLICIES_MAX_COUNT: usize = 10_000;
+
+/// Most elements of `failure-details`, all policies together.
+pub const FAILURES_MAX_COUNT: usize = 100_000;
+
+/// Longest string (a key included), decoded. Anything longer is no report's.
+pub const STRING_MAX_BYTES: usize = 1 << 20;
+
+/// Most bytes kept of one text.
+pub const TEXT_MAX_BYTES: usize = 4_096;
+
+/// Most elements kept of one `policy-string` or `mx-host`.
+pub const LIST_MAX_COUNT: usize = 256;
+
+/// Deepest nesting of arrays and objects inside a field that is skipped.
+pub const DEPTH_MAX_LEVELS: u32 = 64;
+
+/// Earliest date that is believed, 2015-01-01T00:00:00Z: TLS reporting was drafted in 2016.
+pub const DATE_MIN_UNIX_SECONDS: i64 = 1_420_070_400;
+
+/// How far after the receipt a date may lie and still be believed.
+pub const DATE_AHEAD_MAX_SECONDS: i64 = 2 * 86_400;

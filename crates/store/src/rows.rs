@@ -1,0 +1,238 @@
+//! The rows of an insert. They borrow from the normalized record, and failure details go from there to the wire without a
+//! copy between.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use clickhouse::Row;
+use serde::{Serialize, Serializer, ser::SerializeSeq as _};
+use tlsrpt_record::{FailureRecord, Normalized, Outcome, PolicyRecord, SubmissionId};
+use tlsrpt_report::{Day, ReportKey, UnixMillis};
+use uuid::Uuid;
+
+use crate::version::version;
+
+/// 2015-01-01: no report is older than the draft.
+const DAY_MIN: Day = Day(16_436);
+/// How far ahead of its receipt a report's day may be.
+const DAYS_AHEAD_MAX: i32 = 3;
+/// What an id's time may be, so that a mad clock makes no partition beyond these: 2015-01-01 to 2100-01-01.
+const RECEIPT_RANGE: std::ops::RangeInclusive<i64> = 1_420_070_400_000..=4_102_444_800_000;
+
+/// A row of `reports`.
+#[derive(Row, Serialize)]
+pub(crate) struct ReportRow<'a> {
+    tenant: &'a str,
+    policy_domain: &'a str,
+    pub(crate) key_day: u16,
+    report_key: u128,
+    version: u128,
+    is_deleted: u8,
+    day: u16,
+    document: u128,
+    report_group: u128,
+    organization: &'a str,
+    report_id: &'a str,
+    contact: &'a str,
+    period_begin: Option<i64>,
+    period_end: Option<i64>,
+    domain_sent: &'a str,
+    policy_type: i8,
+    policy_type_sent: &'a str,
+    policy_strings: &'a [&'a str],
+    policy_mode: i8,
+    policy_max_age: Option<u64>,
+    mx_hosts: &'a [&'a str],
+    successful: Option<u64>,
+    failed: Option<u64>,
+    #[serde(rename = "failures.result_type")]
+    result_type: Column<'a, i8>,
+    #[serde(rename = "failures.result_type_sent")]
+    result_type_sent: Column<'a, &'a str>,
+    #[serde(rename = "failures.sending_ip")]
+    sending_ip: Column<'a, Option<Ipv6Addr>>,
+    #[serde(rename = "failures.sending_ip_sent")]
+    sending_ip_sent: Column<'a, &'a str>,
+    #[serde(rename = "failures.receiving_mx")]
+    receiving_mx: Column<'a, &'a str>,
+    #[serde(rename = "failures.receiving_helo")]
+    receiving_helo: Column<'a, &'a str>,
+    #[serde(rename = "failures.receiving_ip")]
+    receiving_ip: Column<'a, Option<Ipv6Addr>>,
+    #[serde(rename = "failures.receiving_ip_sent")]
+    receiving_ip_sent: Column<'a, &'a str>,
+    #[serde(rename = "failures.sessions")]
+    sessions: Column<'a, Option<u64>>,
+    #[serde(rename = "failures.reason")]
+    reason: Column<'a, &'a str>,
+    #[serde(rename = "failures.additional")]
+    additional: Column<'a, &'a str>,
+    warnings: &'a [&'a str],
+    trust: i8,
+    #[serde(with = "clickhouse::serde::uuid")]
+    submission_id: Uuid,
+    received_at: i64,
+}
+
+/// One field of every failure detail, as one array.
+struct Column<'a, T> {
+    failures: &'a [FailureRecord<'a>],
+    field: fn(&'a FailureRecord<'a>) -> T,
+}
+
+impl<T: Serialize> Serialize for Column<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut array = serializer.serialize_seq(Some(self.failures.len()))?;
+        for failure in self.failures {
+            array.serialize_element(&(self.field)(failure))?;
+        }
+        array.end()
+    }
+}
+
+impl<'a> ReportRow<'a> {
+    pub(crate) fn new(outcome: &'a Normalized<'a>, policy: &'a PolicyRecord<'a>) -> Self {
+        let received_at = received_at(outcome.submission_id);
+        let receipt = received_at.day();
+        let day = policy.day.filter(|&day| day >= DAY_MIN && day <= receipt.plus(DAYS_AHEAD_MAX));
+        let failures = &policy.failures[..];
+        Self {
+            tenant: policy.tenant,
+            policy_domain: policy.domain,
+            key_day: day.map_or(0, days),
+            report_key: policy.key.0,
+            version: version(outcome.trust, outcome.submission_id, outcome.normalized_at),
+            is_deleted: 0,
+            day: days(day.unwrap_or(receipt)),
+            document: policy.document.0,
+            report_group: policy.group.0,
+            organization: policy.organization,
+            report_id: policy.report_id,
+            contact: policy.contact,
+            period_begin: policy.period.begin.map(|at| at.0),
+            period_end: policy.period.end.map(|at| at.0),
+            domain_sent: policy.domain_sent,
+            policy_type: policy.class as i8,
+            policy_type_sent: policy.type_sent,
+            policy_strings: &policy.strings,
+            policy_mode: policy.mode.map_or(-1, |mode| mode as i8),
+            policy_max_age: policy.max_age,
+            mx_hosts: &policy.mx_hosts,
+            successful: policy.successful,
+            failed: policy.failed,
+            result_type: Column { failures, field: |f| f.result as i8 },
+            result_type_sent: Column { failures, field: |f| f.result_sent },
+            sending_ip: Column { failures, field: |f| f.sending_ip.map(v6) },
+            sending_ip_sent: Column { failures, field: |f| f.sending_ip_sent },
+            receiving_mx: Column { failures, field: |f| f.receiving_mx },
+            receiving_helo: Column { failures, field: |f| f.receiving_helo },
+            receiving_ip: Column { failures, field: |f| f.receiving_ip.map(v6) },
+            receiving_ip_sent: Column { failures, field: |f| f.receiving_ip_sent },
+            sessions: Column { failures, field: |f| f.sessions },
+            reason: Column { failures, field: |f| f.reason },
+            additional: Column { failures, field: |f| f.additional },
+            warnings: &policy.warnings,
+            trust: outcome.trust as i8,
+            submission_id: outcome.submission_id.0,
+            received_at: received_at.0,
+        }
+    }
+}
+
+/// A row of `reports` that takes another back: its key, a greater version, nothing else.
+#[derive(Row, Serialize)]
+pub(crate) struct TombstoneRow {
+    pub(crate) tenant: String,
+    pub(crate) policy_domain: String,
+    pub(crate) key_day: u16,
+    pub(crate) report_key: u128,
+    pub(crate) version: u128,
+    pub(crate) is_deleted: u8,
+}
+
+/// A row of `submissions`.
+#[derive(Row, Serialize)]
+pub(crate) struct SubmissionRow<'a> {
+    #[serde(with = "clickhouse::serde::uuid")]
+    submission_id: Uuid,
+    pub(crate) received_at: i64,
+    normalized_at: i64,
+    channel: i8,
+    address: &'a str,
+    remote_ip: Option<Ipv6Addr>,
+    content_type: &'a str,
+    trust: i8,
+    reason: &'a str,
+    detail: &'a str,
+    report_keys: Keys<'a>,
+    payload_bytes: u64,
+    payload: Bytes<'a>,
+}
+
+struct Keys<'a>(&'a [PolicyRecord<'a>]);
+
+impl Serialize for Keys<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut array = serializer.serialize_seq(Some(self.0.len()))?;
+        for ReportKey(key) in self.0.iter().map(|policy| policy.key) {
+            array.serialize_element(&key)?;
+        }
+        array.end()
+    }
+}
+
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+impl<'a> SubmissionRow<'a> {
+    pub(crate) fn new(outcome: &'a Normalized<'a>, payload: &'a [u8]) -> Self {
+        let (reason, detail) = match outcome.outcome {
+            Outcome::Stored(_) => ("", ""),
+            Outcome::Rejected { reason, detail } => (reason, detail),
+        };
+        Self {
+            submission_id: outcome.submission_id.0,
+            received_at: received_at(outcome.submission_id).0,
+            normalized_at: outcome.normalized_at.0.clamp(0, *RECEIPT_RANGE.end()),
+            channel: outcome.channel as i8,
+            address: outcome.address.unwrap_or_default(),
+            remote_ip: outcome.remote_ip.map(v6),
+            content_type: outcome.content_type.unwrap_or_default(),
+            trust: outcome.trust as i8,
+            reason,
+            detail,
+            report_keys: Keys(policies(outcome)),
+            payload_bytes: payload.len() as u64,
+            payload: Bytes(payload),
+        }
+    }
+}
+
+/// The policies of an outcome; none of a reject.
+pub(crate) fn policies<'a>(outcome: &'a Normalized<'a>) -> &'a [PolicyRecord<'a>] {
+    match &outcome.outcome {
+        Outcome::Stored(policies) => policies,
+        Outcome::Rejected { .. } => &[],
+    }
+}
+
+/// The receipt in an id, within what the database makes partitions for. Rows are written and looked up by the same value.
+pub(crate) fn received_at(id: SubmissionId) -> UnixMillis {
+    UnixMillis(id.received_at().0.clamp(*RECEIPT_RANGE.start(), *RECEIPT_RANGE.end()))
+}
+
+/// A day as ClickHouse's Date counts it.
+pub(crate) fn days(day: Day) -> u16 {
+    u16::try_from(day.0.max(0)).unwrap_or(u16::MAX)
+}
+
+fn v6(ip: IpAddr) -> Ipv6Addr {
+    match ip {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    }
+}

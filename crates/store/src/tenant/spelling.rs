@@ -1,0 +1,29 @@
+//! How a reporter is shown: groups are made regardless of case and surrounding space, and carry the newest spelling.
+
+use std::collections::HashMap;
+
+/// The newest spelling of each reporter over all rows of an answer.
+#[derive(Default)]
+pub(crate) struct Spellings(HashMap<String, (i64, String)>);
+
+/// SQL: the spelling of the newest row of a group, and when that was received.
+pub(crate) const SPELLING: &str =
+    "argMax(trimBoth(organization), received_at) AS spelling, toUnixTimestamp64Milli(max(received_at)) AS newest";
+
+impl Spellings {
+    pub(crate) fn learn(&mut self, reporter: &str, spelling: &str, newest: i64) {
+        let known = self.0.entry(reporter.to_owned()).or_insert_with(|| (newest, spelling.to_owned()));
+        if newest > known.0 {
+            *known = (newest, spelling.to_owned());
+        }
+    }
+
+    pub(crate) fn of<'a>(&'a self, reporter: &'a str) -> &'a str {
+        self.0.get(reporter).map_or(reporter, |(_, spelling)| spelling)
+    }
+}
+
+/// A group's value: null when the reports do not tell.
+pub(crate) fn value(text: &str) -> serde_json::Value {
+    if text.is_empty() { serde_json::Value::Null } else { text.into() }
+}

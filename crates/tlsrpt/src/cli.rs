@@ -1,0 +1,46 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Overrides;
+
+/// Takes in SMTP TLS reports (RFC 8460) for many tenants and answers: may I switch MTA-STS to enforce without losing mail?
+///
+/// Start with `tlsrpt all-in-one`: receivers, log, database and API in one process, nothing else needed. Settings come
+/// from flags, TLSRPT_… variables and a TOML file; `tlsrpt config` shows what is in force.
+#[derive(Parser, Debug)]
+#[command(name = "tlsrpt", version, about, propagate_version = true, arg_required_else_help = true, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Settings.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run every role in this process, on the embedded log and (unless --clickhouse-url is given) the embedded database
+    AllInOne,
+    /// Show the effective configuration as TOML, secrets masked
+    Config,
+    /// Bring the database's schema to this version and exit
+    Migrate,
+    /// Read reports from files and show what is understood, warnings and all; nothing is sent or stored
+    Check {
+        /// Reports: JSON, gzip or zip; - is standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// One JSON object a file instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fill a demo tenant of a running service with plausible reports, then show example calls and their answers
+    Demo(crate::commands::demo::DemoArgs),
+    /// Show versions of the program and of its formats
+    Version,
+}

@@ -1,0 +1,202 @@
+//! `tlsrpt check`: reports read offline, with all that is understood of them.
+
+use std::{
+    fmt::Write as _,
+    io::Read as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::SystemTime,
+};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use tlsrpt_report::{Context, Domain, Failure, Policy, Report, UnixMillis, UnixSeconds, WarningCode};
+
+/// Reads each file and prints what is understood; the status tells whether every file could be counted.
+pub fn run(files: &[PathBuf], as_json: bool) -> anyhow::Result<ExitCode> {
+    let mut all_counted = true;
+    for path in files {
+        let payload = read(path)?;
+        let checked = check(path, &payload);
+        all_counted &= checked.get("rejected").is_none();
+        if as_json { println!("{checked}") } else { print!("{}", text(&checked)) }
+    }
+    Ok(if all_counted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path == Path::new("-") {
+        let mut payload = Vec::new();
+        std::io::stdin().read_to_end(&mut payload).context("read standard input")?;
+        return Ok(payload);
+    }
+    std::fs::read(path).with_context(|| format!("read {}", path.display()))
+}
+
+/// What is understood of one payload.
+fn check(path: &Path, payload: &[u8]) -> Value {
+    let file = path.display().to_string();
+    let rejected = |reject: &tlsrpt_report::Reject| json!({"file": file, "rejected": {"reason": reject.code(), "detail": reject.to_string()}});
+    let documents = match tlsrpt_report::open(payload) {
+        Ok(documents) => documents,
+        Err(reject) => return rejected(&reject),
+    };
+    let context = Context { received_at: now(), report_domain: None, subject: None, file_name: path.file_name().and_then(|name| name.to_str()) };
+    let mut reports = Vec::with_capacity(documents.len());
+    let mut rejects = Vec::new();
+    for document in &documents {
+        match tlsrpt_report::parse(document, &context) {
+            Ok(report) => reports.push(report_json(&report)),
+            Err(reject) => rejects.push(reject),
+        }
+    }
+    match (reports.is_empty(), rejects.first()) {
+        (true, Some(reject)) => rejected(reject),
+        _ => {
+            let skipped: Vec<_> = rejects.iter().map(|reject| json!({"reason": reject.code(), "detail": reject.to_string()})).collect();
+            json!({"file": file, "reports": reports, "skipped": skipped})
+        }
+    }
+}
+
+fn report_json(report: &Report<'_>) -> Value {
+    json!({
+        "reporter": report.organization,
+        "report_id": report.report_id,
+        "contact": report.contact,
+        "period": {"from": report.period.begin.map(UnixSeconds::rfc3339), "to": report.period.end.map(UnixSeconds::rfc3339)},
+        "day": report.period.day(),
+        "warnings": warnings(&report.warnings),
+        "policies": report.policies.iter().map(policy_json).collect::<Vec<_>>(),
+    })
+}
+
+fn policy_json(policy: &Policy<'_>) -> Value {
+    json!({
+        "report_key": policy.key.to_string(),
+        "domain": policy.domain.as_ref().map(Domain::as_str),
+        "domain_sent": policy.domain_sent,
+        "policy_type": policy.class,
+        "policy_type_sent": policy.type_sent,
+        "policy_mode": policy.mode,
+        "policy_max_age": policy.max_age,
+        "policy_strings": policy.strings,
+        "mx_hosts": policy.mx_hosts,
+        "successful_sessions": policy.successful,
+        "failed_sessions": policy.failed,
+        "failures": policy.failures.iter().map(failure_json).collect::<Vec<_>>(),
+        "warnings": warnings(&policy.warnings),
+    })
+}
+
+fn failure_json(failure: &Failure<'_>) -> Value {
+    let address = |ip: Option<std::net::IpAddr>, sent: &Option<std::borrow::Cow<'_, str>>| ip.map(|ip| ip.to_string()).or_else(|| sent.as_deref().map(str::to_owned));
+    json!({
+        "result_type": failure.result,
+        "result_type_sent": failure.result_sent,
+        "sending_ip": address(failure.sending_ip, &failure.sending_ip_sent),
+        "receiving_mx": failure.receiving_mx,
+        "receiving_mx_helo": failure.receiving_helo,
+        "receiving_ip": address(failure.receiving_ip, &failure.receiving_ip_sent),
+        "failed_sessions": failure.sessions,
+        "reason": failure.reason,
+        "additional_information": failure.additional,
+    })
+}
+
+fn warnings(codes: &[WarningCode]) -> Vec<Value> {
+    codes.iter().map(|code| json!({"code": code.as_str(), "meaning": code.meaning()})).collect()
+}
+
+fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The same for people.
+fn text(checked: &Value) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_text(&mut out, checked);
+    out
+}
+
+fn write_text(out: &mut String, checked: &Value) -> std::fmt::Result {
+    let list = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    writeln!(out, "{}", plain(&checked["file"]))?;
+    if let Some(rejected) = checked.get("rejected") {
+        return writeln!(out, "  rejected ({}): {}", plain(&rejected["reason"]), plain(&rejected["detail"]));
+    }
+    for skipped in list(checked, "skipped") {
+        writeln!(out, "  skipped a document ({}): {}", plain(&skipped["reason"]), plain(&skipped["detail"]))?;
+    }
+    for report in list(checked, "reports") {
+        writeln!(out, "  report {} from {}", plain(&report["report_id"]), plain(&report["reporter"]))?;
+        writeln!(out, "    period {} to {}", plain(&report["period"]["from"]), plain(&report["period"]["to"]))?;
+        write_warnings(out, "    ", &list(&report, "warnings"))?;
+        for policy in list(&report, "policies") {
+            let mode = if policy["policy_mode"].is_null() { String::new() } else { format!(", mode {}", plain(&policy["policy_mode"])) };
+            writeln!(out, "    {} ({}{mode})", plain(&policy["domain"]), plain(&policy["policy_type"]))?;
+            writeln!(out, "      {} successful, {} failed sessions", plain(&policy["successful_sessions"]), plain(&policy["failed_sessions"]))?;
+            for failure in list(&policy, "failures") {
+                let sent = if failure["result_type_sent"].is_null() { String::new() } else { format!(" (sent as {})", plain(&failure["result_type_sent"])) };
+                writeln!(
+                    out,
+                    "      {} x {}{sent}, from {} to {}",
+                    plain(&failure["failed_sessions"]),
+                    plain(&failure["result_type"]),
+                    plain(&failure["sending_ip"]),
+                    plain(&failure["receiving_mx"]),
+                )?;
+            }
+            write_warnings(out, "      ", &list(&policy, "warnings"))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_warnings(out: &mut String, indent: &str, warnings: &[Value]) -> std::fmt::Result {
+    for warning in warnings {
+        writeln!(out, "{indent}warning {}: {}", plain(&warning["code"]), plain(&warning["meaning"]))?;
+    }
+    Ok(())
+}
+
+/// A value as words; control characters, which a hostile report may bring, cannot reach the terminal.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "unknown".to_owned(),
+        Value::String(text) => text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use super::*;
+
+    const REPORT: &str = r#"{"organization-name":"Example\u001b[31m Corp","report-id":"r-1","date-range":{"start-datetime":"2026-05-13T00:00:00Z","end-datetime":"2026-05-13T23:59:59Z"},
+        "policies":[{"policy":{"policy-type":"sts","policy-domain":"Example.COM."},"summary":{"total-successful-session-count":12,"total-failure-session-count":3},
+        "failure-details":[{"result-type":"certificate-expired","sending-mta-ip":"...","failed-session-count":3}]}]}"#;
+
+    #[test]
+    fn what_is_understood_of_a_report_is_shown_with_its_warnings_and_without_control_characters() {
+        let checked = check(Path::new("r.json"), REPORT.as_bytes());
+        let policy = &checked["reports"][0]["policies"][0];
+        assert_eq!(policy["domain"], "example.com");
+        assert_eq!(policy["successful_sessions"], 12);
+        assert_eq!(policy["failures"][0]["sending_ip"], "...");
+        assert!(!policy["warnings"].as_array().unwrap().is_empty());
+        let text = text(&checked);
+        assert!(text.contains("12 successful, 3 failed sessions"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn a_payload_that_cannot_be_counted_is_shown_with_the_reason() {
+        let checked = check(Path::new("r.json"), b"{}");
+        assert!(checked["rejected"]["reason"].is_string());
+        assert!(text(&checked).contains("rejected ("));
+    }
+}

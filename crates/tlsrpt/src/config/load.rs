@@ -1,0 +1,195 @@
+//! Reading the configuration tree.
+
+use std::{fmt::Write as _, path::PathBuf};
+
+use clap::CommandFactory;
+use figment::{
+    Figment, Metadata, Profile, Provider,
+    error::Kind,
+    providers::{Format, Toml},
+    value::{Dict, Map, Value},
+};
+
+use super::{Config, Overrides, TlsMode, overrides::nest};
+
+/// Variables of this program that are no settings of the tree.
+const OTHER_VARIABLES: [&str; 2] = ["TLSRPT_CACHE_DIR", "TLSRPT_CORPUS_DIR"];
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not there.
+    #[error("configuration file {} cannot be read: check the path and its permissions", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A key or a value is wrong; the text names it, where it stands, and the nearest known key.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// Reads defaults, the TOML file, `TLSRPT_SECTION__KEY` variables and flags (or their variables), each over the ones before.
+///
+/// # Errors
+/// [`ConfigError`] for an unknown key, with the nearest known one, and for a value that does not fit.
+pub fn load(overrides: &Overrides) -> Result<Config, ConfigError> {
+    let mut figment = Figment::new();
+    if let Some(path) = &overrides.config {
+        // Read here: figment passes over a file that is missing.
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: path.clone(), source })?;
+        figment = figment.merge(Named(path.display().to_string(), Toml::string(&text)));
+    }
+    figment = figment.merge(Tree("a TLSRPT_… variable", environment(std::env::vars())?)).merge(Tree("a flag", nest(overrides.values())));
+    let config: Config = figment.extract().map_err(|error| ConfigError::Invalid(explain(error)))?;
+    if config.tls.mode == TlsMode::Files && (config.tls.cert.is_none() || config.tls.key.is_none()) {
+        return Err(ConfigError::Invalid("tls.mode is files: give tls.cert and tls.key too (--https-cert, --https-key)".to_owned()));
+    }
+    Ok(config)
+}
+
+/// The settings among `variables` that are written `TLSRPT_SECTION__KEY`. Those with a flag of their own are read by the
+/// flags; any other one is an error, since a misspelt setting must not be passed over.
+fn environment(variables: impl Iterator<Item = (String, String)>) -> Result<Dict, ConfigError> {
+    let command = crate::cli::Cli::command();
+    let known: Vec<String> = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned)).collect();
+    let mut values = Vec::new();
+    for (name, value) in variables {
+        let Some(setting) = name.strip_prefix("TLSRPT_") else { continue };
+        if let Some((section, key)) = setting.split_once("__") {
+            let place = format!("{}.{}", section.to_lowercase(), key.to_lowercase().replace("__", "."));
+            let value = value.parse::<Value>().unwrap_or_else(|_| Value::from(value));
+            values.push((place, value));
+        } else if !known.contains(&name) && !OTHER_VARIABLES.contains(&name.as_str()) {
+            let all = known.iter().map(String::as_str).chain(OTHER_VARIABLES);
+            return Err(ConfigError::Invalid(format!("unknown variable {name}{}", nearest(&name, all))));
+        }
+    }
+    Ok(nest(values.iter().map(|(place, value)| (place.as_str(), value.clone())).collect()))
+}
+
+/// A sentence for each error: what, where, and what to do.
+fn explain(errors: figment::Error) -> String {
+    let mut text = String::new();
+    for error in errors {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let place = error.path.join(".");
+        let origin = error.metadata.as_ref().map_or_else(|| "the configuration".to_owned(), |metadata| metadata.name.to_string());
+        // Writing to a String cannot fail.
+        let _ = match &error.kind {
+            Kind::UnknownField(field, known) => {
+                let place = if place.is_empty() || place == *field { field.clone() } else { format!("{place}.{field}").replace(&format!("{field}.{field}"), field) };
+                write!(text, "{origin}: unknown key {place}{}", nearest(field, known.iter().copied()))
+            }
+            kind => write!(text, "{origin}: {place}: {kind}"),
+        };
+    }
+    text
+}
+
+/// `: did you mean …?` with the known name that is nearest, or all of them when none is near.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    let best = known.clone().map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate)).min();
+    match best {
+        Some((distance, candidate)) if distance <= name.len().div_ceil(2) => format!(": did you mean {candidate}?"),
+        _ => format!(": known are {}", known.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// A provider under a name of its own, for messages.
+struct Named<P>(String, P);
+
+impl<P: Provider> Provider for Named<P> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.0.clone())
+    }
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        self.1.data()
+    }
+}
+
+/// A dictionary as a provider.
+struct Tree(&'static str, Dict);
+
+impl Provider for Tree {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.0)
+    }
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Profile::Default.collect(self.1.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use std::io::Write as _;
+
+    use clap::Parser;
+
+    use super::*;
+
+    fn load_toml(toml: &str, flags: &[&str]) -> Result<Config, ConfigError> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(toml.as_bytes()).unwrap();
+        let path = file.path().to_str().unwrap().to_owned();
+        let arguments = ["tlsrpt", "config", "--config", &path].into_iter().chain(flags.iter().copied());
+        load(&crate::cli::Cli::parse_from(arguments).overrides)
+    }
+
+    #[test]
+    fn a_flag_overrides_the_file_and_the_file_overrides_the_default() {
+        let toml = "data_dir = \"/from/file\"\n[listen]\nhttps = \"127.0.0.1:1\"\nops = \"127.0.0.1:2\"\n";
+        let config = load_toml(toml, &["--https-listen", "127.0.0.1:9"]).unwrap();
+        assert_eq!(config.data_dir, PathBuf::from("/from/file"));
+        assert_eq!(config.listen.https.port(), 9);
+        assert_eq!(config.listen.ops.port(), 2);
+        assert_eq!(config.listen.query.port(), 8080);
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_the_nearest_known_one() {
+        let error = load_toml("data_dri = \"x\"\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("unknown key data_dri: did you mean data_dir?"), "{error}");
+        let error = load_toml("[listen]\nhtps = \"127.0.0.1:1\"\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("unknown key listen.htps: did you mean https?"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_variable_is_an_error_that_names_the_nearest_known_one() {
+        let error = environment([("TLSRPT_DATADIR".to_owned(), "x".to_owned())].into_iter()).unwrap_err().to_string();
+        assert!(error.contains("unknown variable TLSRPT_DATADIR: did you mean TLSRPT_DATA_DIR?"), "{error}");
+    }
+
+    #[test]
+    fn a_variable_reaches_any_place_of_the_tree() {
+        let dict = environment([("TLSRPT_WRITER__BATCH_LINGER_MS".to_owned(), "7".to_owned())].into_iter()).unwrap();
+        let config: Config = Figment::new().merge(Tree("t", dict)).extract().unwrap();
+        assert_eq!(config.writer.batch_linger_ms, 7);
+    }
+
+    #[test]
+    fn a_wrong_value_is_an_error_that_names_its_place() {
+        let error = load_toml("[listen]\nhttps = \"here\"\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("listen.https"), "{error}");
+    }
+
+    #[test]
+    fn files_mode_without_files_says_what_to_give() {
+        let error = load_toml("", &["--https-tls", "files"]).unwrap_err().to_string();
+        assert!(error.contains("tls.cert"), "{error}");
+    }
+
+    #[test]
+    fn secrets_are_masked_when_the_configuration_is_shown() {
+        let config = load_toml("", &["--admin-key", "hunter2", "--clickhouse-password", "hunter2"]).unwrap();
+        assert_eq!(config.admin_key.as_ref().unwrap().reveal(), "hunter2");
+        assert!(!toml::to_string(&config).unwrap().contains("hunter2"));
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

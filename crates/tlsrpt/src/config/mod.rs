@@ -1,0 +1,170 @@
+//! The one typed configuration tree: defaults, then the TOML file, then the environment, then flags.
+
+mod load;
+mod overrides;
+mod secret;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tlsrpt_telemetry::logs::LogFormat;
+
+pub use load::{ConfigError, load};
+pub use overrides::Overrides;
+pub use secret::Secret;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the embedded log, the embedded database and generated secrets are kept.
+    pub data_dir: PathBuf,
+    /// The operator's key for `/admin/v1`; without one a random key is made and kept in the data directory.
+    pub admin_key: Option<Secret>,
+    /// Host parts of reporting addresses; when none is given, any host part is accepted for a known address.
+    pub mail_hosts: Vec<String>,
+    /// Addresses to listen on.
+    pub listen: Listen,
+    /// TLS of the HTTPS receiver.
+    pub tls: Tls,
+    /// The receivers.
+    pub edge: tlsrpt_edge::EdgeConfig,
+    /// The embedded log.
+    pub log: LogSection,
+    /// The normalizer.
+    pub normalizer: tlsrpt_normalizer::NormalizerConfig,
+    /// The writer.
+    pub writer: tlsrpt_writer::WriterConfig,
+    /// The database.
+    pub store: StoreSection,
+    /// The query service.
+    pub query: tlsrpt_query::QueryConfig,
+    /// Log lines.
+    pub logs: LogsSection,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("tlsrpt-data"),
+            admin_key: None,
+            mail_hosts: Vec::new(),
+            listen: Listen::default(),
+            tls: Tls::default(),
+            edge: tlsrpt_edge::EdgeConfig::default(),
+            log: LogSection::default(),
+            normalizer: tlsrpt_normalizer::NormalizerConfig::default(),
+            writer: tlsrpt_writer::WriterConfig::default(),
+            store: StoreSection::default(),
+            query: tlsrpt_query::QueryConfig::default(),
+            logs: LogsSection::default(),
+        }
+    }
+}
+
+/// Addresses to listen on; port 0 takes a free one, which the log line names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// The HTTPS receiver.
+    pub https: SocketAddr,
+    /// The SMTP receiver.
+    pub smtp: SocketAddr,
+    /// The tenant and operator API.
+    pub query: SocketAddr,
+    /// `/metrics`, `/healthz`, `/readyz`.
+    pub ops: SocketAddr,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self { https: loopback(8443), smtp: loopback(2525), query: loopback(8080), ops: loopback(9090) }
+    }
+}
+
+/// TLS of the HTTPS receiver.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// Where the certificate comes from.
+    pub mode: TlsMode,
+    /// Certificate chain in PEM, for mode `files`.
+    pub cert: Option<PathBuf>,
+    /// Private key in PEM, for mode `files`.
+    pub key: Option<PathBuf>,
+}
+
+/// Where the HTTPS receiver's certificate comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsMode {
+    /// Plain HTTP, for a receiver behind a proxy that ends TLS.
+    Off,
+    /// A certificate made at the first start and kept in the data directory; senders may skip checks (RFC 8460 3).
+    #[default]
+    SelfSigned,
+    /// The files `cert` and `key`, read again when they change.
+    Files,
+}
+
+/// The embedded log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSection {
+    /// Bytes that may wait for durability at one time; beyond it senders get 503 with Retry-After.
+    pub in_flight_max_bytes: usize,
+}
+
+impl Default for LogSection {
+    fn default() -> Self {
+        Self { in_flight_max_bytes: 128 << 20 }
+    }
+}
+
+/// The database.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSection {
+    /// URL of a ClickHouse server's HTTP interface; without one the embedded engine is used.
+    pub clickhouse_url: Option<String>,
+    /// User on that server.
+    pub clickhouse_user: String,
+    /// Password on that server.
+    pub clickhouse_password: Option<Secret>,
+    /// Database, made by the first migration.
+    pub clickhouse_database: String,
+    /// `libchdb.so` of the embedded engine; without one it is looked for where `make libchdb` puts it.
+    pub library: Option<PathBuf>,
+    /// Address of the embedded engine's HTTP endpoint; loopback only.
+    pub embedded_listen: SocketAddr,
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        Self {
+            clickhouse_url: None,
+            clickhouse_user: "default".to_owned(),
+            clickhouse_password: None,
+            clickhouse_database: "tlsrpt".to_owned(),
+            library: None,
+            embedded_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        }
+    }
+}
+
+/// Log lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogsSection {
+    /// `text` or `json`.
+    pub format: LogFormat,
+    /// A level, or `target=level` pairs by commas.
+    pub filter: String,
+}
+
+impl Default for LogsSection {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}

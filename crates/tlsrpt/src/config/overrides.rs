@@ -1,0 +1,124 @@
+//! Settings that have a flag and a variable of their own.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+use figment::value::{Dict, Value};
+
+use super::TlsMode;
+
+/// Flags that override the TOML file; each has a `TLSRPT_…` variable too.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Overrides {
+    /// TOML file to read
+    #[arg(long, env = "TLSRPT_CONFIG", value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Directory for the embedded log and database [default: tlsrpt-data]
+    #[arg(long, env = "TLSRPT_DATA_DIR", value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
+    /// HTTPS receiver [default: 127.0.0.1:8443]
+    #[arg(long, env = "TLSRPT_HTTPS_LISTEN", value_name = "ADDR", global = true)]
+    https_listen: Option<SocketAddr>,
+    /// SMTP receiver [default: 127.0.0.1:2525]; kept for the mail receiver, which this version does not have yet
+    #[arg(long, env = "TLSRPT_SMTP_LISTEN", value_name = "ADDR", global = true)]
+    smtp_listen: Option<SocketAddr>,
+    /// Tenant and operator API [default: 127.0.0.1:8080]
+    #[arg(long, env = "TLSRPT_QUERY_LISTEN", value_name = "ADDR", global = true)]
+    query_listen: Option<SocketAddr>,
+    /// Operations: /metrics, /healthz, /readyz [default: 127.0.0.1:9090]
+    #[arg(long, env = "TLSRPT_OPS_LISTEN", value_name = "ADDR", global = true)]
+    ops_listen: Option<SocketAddr>,
+    /// The operator's key; without one a random key is kept in the data directory. Prefer the variable: a flag shows in
+    /// the list of processes
+    #[arg(long, env = "TLSRPT_ADMIN_KEY", value_name = "KEY", hide_env_values = true, global = true)]
+    admin_key: Option<String>,
+    /// TLS of the HTTPS receiver [default: self-signed]
+    #[arg(long, env = "TLSRPT_HTTPS_TLS", value_enum, global = true)]
+    https_tls: Option<TlsMode>,
+    /// Certificate chain in PEM, for --https-tls files
+    #[arg(long, env = "TLSRPT_HTTPS_CERT", value_name = "FILE", global = true)]
+    https_cert: Option<PathBuf>,
+    /// Private key in PEM, for --https-tls files
+    #[arg(long, env = "TLSRPT_HTTPS_KEY", value_name = "FILE", global = true)]
+    https_key: Option<PathBuf>,
+    /// Host part of reporting addresses; repeatable, by commas in the variable; none accepts any host part
+    #[arg(long, env = "TLSRPT_MAIL_HOST", value_name = "HOST", value_delimiter = ',', global = true)]
+    mail_host: Vec<String>,
+    /// URL of a ClickHouse server's HTTP interface [default: the embedded engine]
+    #[arg(long, env = "TLSRPT_CLICKHOUSE_URL", value_name = "URL", global = true)]
+    clickhouse_url: Option<String>,
+    /// User on that server [default: default]
+    #[arg(long, env = "TLSRPT_CLICKHOUSE_USER", value_name = "USER", global = true)]
+    clickhouse_user: Option<String>,
+    /// Password on that server; prefer the variable
+    #[arg(long, env = "TLSRPT_CLICKHOUSE_PASSWORD", value_name = "PASSWORD", hide_env_values = true, global = true)]
+    clickhouse_password: Option<String>,
+    /// Database [default: tlsrpt]
+    #[arg(long, env = "TLSRPT_CLICKHOUSE_DATABASE", value_name = "NAME", global = true)]
+    clickhouse_database: Option<String>,
+    /// libchdb.so of the embedded engine [default: where `make libchdb` puts it]
+    #[arg(long, env = "TLSRPT_LIBCHDB", value_name = "FILE", global = true)]
+    libchdb: Option<PathBuf>,
+    /// text or json [default: text]
+    #[arg(long, env = "TLSRPT_LOG_FORMAT", value_name = "FORMAT", global = true)]
+    log_format: Option<String>,
+    /// Level, or target=level pairs by commas [default: info]
+    #[arg(long, env = "TLSRPT_LOG_FILTER", value_name = "FILTER", global = true)]
+    log_filter: Option<String>,
+}
+
+impl Overrides {
+    /// The places in the configuration tree that are set, such as `listen.https`, with their values.
+    pub fn values(&self) -> Vec<(&'static str, Value)> {
+        let address = |address: &Option<SocketAddr>| address.map(|address| address.to_string());
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let mode = self.https_tls.map(|mode| match mode {
+            TlsMode::Off => "off".to_owned(),
+            TlsMode::SelfSigned => "self-signed".to_owned(),
+            TlsMode::Files => "files".to_owned(),
+        });
+        let texts = [
+            ("data_dir", path(&self.data_dir)),
+            ("listen.https", address(&self.https_listen)),
+            ("listen.smtp", address(&self.smtp_listen)),
+            ("listen.query", address(&self.query_listen)),
+            ("listen.ops", address(&self.ops_listen)),
+            ("admin_key", self.admin_key.clone()),
+            ("tls.mode", mode),
+            ("tls.cert", path(&self.https_cert)),
+            ("tls.key", path(&self.https_key)),
+            ("store.clickhouse_url", self.clickhouse_url.clone()),
+            ("store.clickhouse_user", self.clickhouse_user.clone()),
+            ("store.clickhouse_password", self.clickhouse_password.clone()),
+            ("store.clickhouse_database", self.clickhouse_database.clone()),
+            ("store.library", path(&self.libchdb)),
+            ("logs.format", self.log_format.clone()),
+            ("logs.filter", self.log_filter.clone()),
+        ];
+        let texts = texts.into_iter().filter_map(|(place, text)| text.map(|text| (place, Value::from(text))));
+        let hosts = (!self.mail_host.is_empty()).then(|| ("mail_hosts", Value::from(self.mail_host.clone())));
+        texts.chain(hosts).collect()
+    }
+}
+
+/// Puts values at their places into one nested dictionary.
+pub(super) fn nest(values: Vec<(&str, Value)>) -> Dict {
+    let mut root = Dict::new();
+    for (place, value) in values {
+        match place.split_once('.') {
+            None => {
+                root.insert(place.to_owned(), value);
+            }
+            Some((section, rest)) => {
+                let inner = figment::util::nest(rest, value);
+                match (root.get_mut(section), inner) {
+                    (Some(Value::Dict(_, section)), Value::Dict(_, inner)) => section.extend(inner),
+                    (_, inner) => {
+                        root.insert(section.to_owned(), inner);
+                    }
+                }
+            }
+        }
+    }
+    root
+}

@@ -1,0 +1,54 @@
+//! The database: the embedded engine, or a ClickHouse server.
+
+use anyhow::Context as _;
+use tlsrpt_store::{
+    Store, StoreConfig,
+    embedded::{Embedded, EmbeddedConfig},
+};
+
+use crate::config::{Config, Secret};
+
+/// Directory of the embedded engine below the data directory.
+const ENGINE_DIR: &str = "clickhouse";
+
+/// An open database.
+pub struct Database {
+    /// The handle that the roles share.
+    pub store: Store,
+    /// The engine, when it runs in this process.
+    engine: Option<Embedded>,
+}
+
+impl Database {
+    /// Starts the embedded engine, or names the server that is configured; the server is not asked yet.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let section = &config.store;
+        if let Some(url) = &section.clickhouse_url {
+            let server = StoreConfig {
+                url: url.clone(),
+                user: section.clickhouse_user.clone(),
+                password: section.clickhouse_password.as_ref().map(Secret::reveal).unwrap_or_default().to_owned(),
+                database: section.clickhouse_database.clone(),
+            };
+            return Ok(Self { store: Store::new(&server), engine: None });
+        }
+        let data_dir = config.data_dir.join(ENGINE_DIR);
+        let engine = Embedded::start(EmbeddedConfig {
+            data_dir: data_dir.clone(),
+            library: section.library.clone(),
+            listen: section.embedded_listen,
+            token: None,
+        })
+        .await
+        .with_context(|| format!("open the embedded database in {}", data_dir.display()))?;
+        let client = StoreConfig { database: section.clickhouse_database.clone(), ..engine.config.clone() };
+        Ok(Self { store: Store::new(&client), engine: Some(engine) })
+    }
+
+    /// Closes the embedded engine.
+    pub async fn close(self) {
+        if let Some(engine) = self.engine {
+            engine.stop().await;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! How far the groups are behind, as metrics.
+
+use std::{sync::Arc, time::Duration};
+
+use tlsrpt_log::Log;
+use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, SUBMISSIONS, WRITER_GROUP};
+use tlsrpt_telemetry::prometheus::{Error, GaugeVec, IntGaugeVec, Opts, Registry};
+use tokio_util::sync::CancellationToken;
+
+/// Wait between two looks.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Lag by topic and group.
+pub struct LagMetrics {
+    records: IntGaugeVec,
+    age: GaugeVec,
+}
+
+impl LagMetrics {
+    /// Registers the metrics.
+    pub fn register(registry: &Registry) -> Result<Self, Error> {
+        let labels = &["topic", "group"];
+        let metrics = Self {
+            records: IntGaugeVec::new(Opts::new("tlsrpt_log_lag_records", "Records that the group has yet to commit"), labels)?,
+            age: GaugeVec::new(Opts::new("tlsrpt_log_lag_seconds", "Age of the oldest record that the group has yet to commit; 0 when there is none"), labels)?,
+        };
+        registry.register(Box::new(metrics.records.clone()))?;
+        registry.register(Box::new(metrics.age.clone()))?;
+        Ok(metrics)
+    }
+
+    /// Looks once a second until `shutdown`.
+    pub async fn watch(self, log: Arc<dyn Log>, shutdown: CancellationToken) {
+        loop {
+            for (topic, group) in [(SUBMISSIONS.name, NORMALIZER_GROUP), (NORMALIZED.name, WRITER_GROUP)] {
+                match log.lag(topic, group).await {
+                    Ok(lag) => {
+                        self.records.with_label_values(&[topic, group]).set(i64::try_from(lag.records).unwrap_or(i64::MAX));
+                        self.age.with_label_values(&[topic, group]).set(lag.oldest_appended_at_ms.map_or(0.0, seconds_since));
+                    }
+                    // The role that reads the topic says so too, and louder.
+                    Err(error) => tracing::debug!(%error, topic, group, "the lag cannot be read"),
+                }
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(INTERVAL) => {}
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^52")]
+fn seconds_since(unix_ms: i64) -> f64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    (now - unix_ms as f64 / 1000.0).max(0.0)
+}

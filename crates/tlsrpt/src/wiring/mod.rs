@@ -1,0 +1,23 @@
+//! Wiring of the roles: what each is given, the order in which they start, and how they end.
+
+mod all_in_one;
+mod database;
+mod lag;
+mod shutdown;
+mod welcome;
+
+pub use all_in_one::all_in_one;
+pub use database::Database;
+
+use tokio::runtime::{Builder, Runtime};
+
+/// A runtime for the receivers and the API.
+pub fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().thread_name("tlsrpt").enable_all().build()
+}
+
+/// A runtime for one role behind the log: a large batch never delays a sender or a tenant, and the threads' name shows in
+/// `top -H` what the role costs.
+fn role_runtime(name: &'static str) -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(1).thread_name(name).enable_all().build()
+}
