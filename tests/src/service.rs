@@ -220,11 +220,11 @@ impl Service {
         self.running().child.id()
     }
 
-    /// The address in the line that says that a listener is up.
+    /// The address in the line that says that a listener is up: `listen`, or the authority of `url`.
     fn listen(&self, part: &str) -> String {
         let line = self.running().log.find(part).unwrap_or_else(|| panic!("no line {part:?}"));
-        let address = line["listen"].as_str().unwrap_or_else(|| panic!("no `listen`: {line}"));
-        address.to_owned()
+        let url = || line["url"].as_str()?.split('/').nth(2);
+        line["listen"].as_str().or_else(url).unwrap_or_else(|| panic!("no address: {line}")).to_owned()
     }
 
     /// Where the API listens.
