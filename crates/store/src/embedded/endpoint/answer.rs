@@ -1,0 +1,215 @@
+//! Runs a request on the engine and sends what comes out of it.
+
+use std::io::Read;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use super::auth::Rights;
+use super::body;
+use super::encoding::Encoder;
+use super::formats::Joining;
+use super::request::Asked;
+use crate::embedded::engine::{Engine, Session};
+use crate::embedded::exception::Exception;
+use crate::embedded::library::{Connection, Progress};
+use crate::embedded::statement::{Statement, check_readonly};
+
+/// The longest statement, data not counted.
+const STATEMENT_MAX_BYTES: usize = 1 << 20;
+/// The largest result that is put together in memory, because its format or the client wants it whole.
+const WHOLE_RESULT_MAX_BYTES: usize = 256 << 20;
+/// Up to this length of body an INSERT is one block, so that an error anywhere in it leaves nothing behind.
+const ONE_BLOCK_MAX_BYTES: usize = 64 << 20;
+/// Data is handed to the engine in pieces of this size.
+const APPEND_BYTES: usize = 256 << 10;
+
+/// What is known when an answer begins.
+pub(super) struct Head {
+    pub(super) format: String,
+    pub(super) progress: Progress,
+}
+
+/// Where the answer goes: its head once, then pieces of its body.
+pub(super) struct Sink {
+    pub(super) head: Option<oneshot::Sender<Result<Head, Exception>>>,
+    pub(super) body: mpsc::Sender<Bytes>,
+    pub(super) encoder: Encoder,
+    /// Marks an exception in the middle of a body.
+    pub(super) tag: String,
+    pub(super) version: String,
+}
+
+/// The client does not listen any more.
+struct Gone;
+
+impl Sink {
+    fn start(&mut self, head: Head) -> Result<(), Gone> {
+        self.head.take().map_or(Ok(()), |sender| sender.send(Ok(head)).map_err(|_| Gone))
+    }
+
+    fn push(&mut self, data: &[u8]) -> Result<(), Gone> {
+        let data = self.encoder.push(data);
+        self.send(data)
+    }
+
+    fn send(&mut self, data: Bytes) -> Result<(), Gone> {
+        if data.is_empty() { Ok(()) } else { self.body.blocking_send(data).map_err(|_| Gone) }
+    }
+
+    fn finish(mut self) {
+        let encoder = std::mem::replace(&mut self.encoder, Encoder::Plain);
+        let _ = self.send(encoder.finish());
+    }
+
+    /// Reports an exception: as the answer's status, or, when the answer has begun, at the end of its body.
+    fn fail(mut self, exception: Exception) {
+        if let Some(head) = self.head.take() {
+            let _ = head.send(Err(exception));
+            return;
+        }
+        let text = exception.with_version(&self.version);
+        let length = text.len() + 1;
+        let tag = &self.tag;
+        let message = format!("\r\n__exception__\r\n{tag}\r\n{text}\n{length} {tag}\r\n__exception__\r\n");
+        if self.push(message.as_bytes()).is_ok() {
+            self.finish();
+        }
+    }
+}
+
+/// Runs the request to its end. Blocks.
+pub(super) fn run(engine: &Engine, asked: &Asked, marker: &str, body: Box<dyn Read + Send>, length: usize, mut sink: Sink) {
+    match statement(engine, asked, marker, body, length, &mut sink) {
+        Ok(Ok(())) | Ok(Err(Gone)) => sink.finish(),
+        Err(exception) => sink.fail(exception),
+    }
+}
+
+fn statement(
+    engine: &Engine,
+    asked: &Asked,
+    marker: &str,
+    mut body: Box<dyn Read + Send>,
+    length: usize,
+    sink: &mut Sink,
+) -> Result<Result<(), Gone>, Exception> {
+    let mut text = asked.query.clone().into_bytes();
+    if !text.is_empty() {
+        text.push(b'\n');
+    }
+    let room = STATEMENT_MAX_BYTES.saturating_sub(text.len());
+    let more = (&mut body).take(room as u64 + 1).read_to_end(&mut text).map_err(Exception::broken_body)?;
+    let is_cut = more > room;
+    if asked.rights == Rights::Read {
+        check_readonly(&text, |name| engine.is_outside(name))?;
+    }
+    let session = Session { query_id: marker, database: asked.database.as_deref(), settings: &asked.settings, readonly: asked.readonly };
+    let parsed = Statement::parse(&text)?;
+    match parsed {
+        Statement::Insert { head_length, format, data_at } => {
+            let format = format.or_else(|| asked.default_format.clone()).unwrap_or_else(|| "Values".to_owned());
+            let data = body::chain(text.split_off(data_at.min(text.len())), body);
+            text.truncate(head_length);
+            let mut settings = one_block(asked, length);
+            settings.extend_from_slice(session.settings);
+            let mut connection = engine.connect(&Session { settings: &settings, ..session })?;
+            let progress = insert(&mut connection, asked, &text, &format, data)?;
+            Ok(sink.start(Head { format, progress }))
+        }
+        Statement::Other { length, format, whole } => {
+            if is_cut {
+                let message = format!("The statement is longer than {STATEMENT_MAX_BYTES} bytes");
+                return Err(Exception::new(55, "QUERY_IS_TOO_LARGE", message));
+            }
+            text.truncate(length);
+            let format = format.or_else(|| asked.default_format.clone()).unwrap_or_else(|| "TabSeparated".to_owned());
+            let mut connection = engine.connect(&session)?;
+            let joining = if whole { Joining::Whole } else { Joining::of(&format) };
+            if joining != Joining::Whole && !asked.wait_end {
+                match select(&mut connection, asked, &text, &format, joining, sink) {
+                    // Only SELECTs can be streamed. Nothing ran yet, so it can be run in one go.
+                    Err(exception) if exception.code == 36 && exception.text.contains("Streaming query is not supported") => {}
+                    other => return other,
+                }
+            }
+            let chunk = connection.query(&text, &format, &asked.params)?;
+            if chunk.bytes().len() > WHOLE_RESULT_MAX_BYTES {
+                let message = format!("The result is larger than {WHOLE_RESULT_MAX_BYTES} bytes: ask for a format of plain rows");
+                return Err(Exception::new(396, "TOO_MANY_ROWS_OR_BYTES", message));
+            }
+            Ok(sink.start(Head { format, progress: chunk.progress() }).and_then(|()| sink.push(chunk.bytes())))
+        }
+    }
+}
+
+/// Settings that make one block of an INSERT, unless it is too large for that.
+fn one_block(asked: &Asked, length: usize) -> Vec<(String, String)> {
+    if length.max(asked.query.len()) > ONE_BLOCK_MAX_BYTES {
+        return Vec::new();
+    }
+    [
+        ("max_insert_block_size", "1000000000"),
+        ("max_insert_block_size_bytes", "0"),
+        ("min_insert_block_size_rows", "1000000000"),
+        ("min_insert_block_size_bytes", "0"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
+fn insert(
+    connection: &mut Connection,
+    asked: &Asked,
+    head: &[u8],
+    format: &str,
+    mut data: Box<dyn Read + Send>,
+) -> Result<Progress, Exception> {
+    let mut stream = connection.insert(head, format, &asked.params)?;
+    let mut buffer = vec![0_u8; APPEND_BYTES];
+    loop {
+        let length = match data.read(&mut buffer) {
+            Ok(length) => length,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            // Dropping the stream aborts it.
+            Err(error) => return Err(Exception::broken_body(error)),
+        };
+        if length == 0 || !stream.append(buffer.get(..length).unwrap_or_default()) {
+            break;
+        }
+    }
+    stream.finish()
+}
+
+fn select(
+    connection: &mut Connection,
+    asked: &Asked,
+    sql: &[u8],
+    format: &str,
+    joining: Joining,
+    sink: &mut Sink,
+) -> Result<Result<(), Gone>, Exception> {
+    let mut stream = connection.stream(sql, format, &asked.params)?;
+    // The first piece decides over the status.
+    let mut next = stream.next()?;
+    if sink.start(Head { format: format.to_owned(), progress: Progress::default() }).is_err() {
+        return Ok(Err(Gone));
+    }
+    let mut header: Option<Vec<u8>> = None;
+    while let Some(chunk) = next {
+        let bytes = chunk.bytes();
+        let begin = match &header {
+            None => {
+                header = Some(bytes.get(..joining.header_length(bytes)).unwrap_or_default().to_vec());
+                0
+            }
+            Some(header) if bytes.starts_with(header) => header.len(),
+            Some(_) => return Err(Exception::new(49, "LOGICAL_ERROR", "The engine changed the header within a result")),
+        };
+        if sink.push(bytes.get(begin..).unwrap_or_default()).is_err() {
+            return Ok(Err(Gone));
+        }
+        next = stream.next()?;
+    }
+    Ok(Ok(()))
+}

@@ -1,0 +1,184 @@
+//! The engine: one per process, started by its first connection and kept by it.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::config::{EmbeddedConfig, EmbeddedError};
+use super::exception::Exception;
+use super::library::{Api, Connection, Params};
+
+/// The engine of this process. It lives while this does.
+pub(super) struct Engine {
+    api: &'static Api,
+    path: String,
+    /// Keeps the engine up: closing the last connection stops it.
+    anchor: parking_lot::Mutex<Connection>,
+    /// Its version, `26.7.2.1`.
+    pub(super) version: String,
+    /// Its time zone.
+    pub(super) timezone: String,
+    outside: HashSet<String>,
+}
+
+/// A setting's name and value, as a client gave them.
+pub(super) type Settings = Vec<(String, String)>;
+
+/// What a connection is opened for.
+pub(super) struct Session<'request> {
+    /// Marks the statement, so that it can be killed.
+    pub(super) query_id: &'request str,
+    /// The current database.
+    pub(super) database: Option<&'request str>,
+    /// Settings, in order.
+    pub(super) settings: &'request [(String, String)],
+    /// ClickHouse's `readonly`: 0 may do all, 2 reads and may change settings, 1 reads.
+    pub(super) readonly: u8,
+}
+
+/// Table functions that reach nothing but the database itself.
+const HARMLESS: [&str; 19] = [
+    "format",
+    "generaterandom",
+    "generate_series",
+    "generateseries",
+    "loop",
+    "merge",
+    "mergetreeanalyzeindexes",
+    "mergetreeindex",
+    "mergetreeprojection",
+    "mergetreetextindex",
+    "null",
+    "numbers",
+    "numbers_mt",
+    "primes",
+    "values",
+    "view",
+    "viewifpermitted",
+    "zeros",
+    "zeros_mt",
+];
+/// Scalar functions that reach files, the network or other programs.
+const OUTSIDE: [&str; 4] = ["catboostevaluate", "file", "reversednsquery", "getclientagentheader"];
+
+impl Engine {
+    /// Loads the library and opens the data. Blocks.
+    pub(super) fn start(config: &EmbeddedConfig, library: &Path) -> Result<Self, EmbeddedError> {
+        let directory = &config.data_dir;
+        let failed = |what: &str, error: std::io::Error| EmbeddedError::new(format!("{what} {}: {error}", directory.display()));
+        std::fs::create_dir_all(directory).map_err(|error| failed("make", error))?;
+        let directory = directory.canonicalize().map_err(|error| failed("resolve", error))?;
+        // A file of our own also keeps the engine from reading a config.xml that lies in the working or home directory.
+        let options = directory.join("engine.xml");
+        std::fs::write(&options, options_xml(config)).map_err(|error| failed("write the engine's options into", error))?;
+        let path = format!("--path={}", directory.display());
+
+        let api = Api::load(library)?;
+        let arguments = [path.clone(), format!("--config-file={}", options.display())];
+        let mut anchor = api.connect(&arguments).ok_or_else(|| {
+            EmbeddedError::new(format!(
+                "the engine cannot open {} (its own message is on standard error): another process may use it, it may be \
+                 unreadable, or this process runs an engine on another directory; stop the other or name a directory of its own",
+                directory.display()
+            ))
+        })?;
+        let mut ask = |sql: &str| {
+            let answer = anchor.query(sql.as_bytes(), "TabSeparated", &Params::new());
+            answer.map(|chunk| String::from_utf8_lossy(chunk.bytes()).into_owned()).map_err(|error| EmbeddedError::new(error.text))
+        };
+        let identity = ask("SELECT version(), serverTimezone()")?;
+        let (version, timezone) = identity.trim().split_once('\t').unwrap_or((identity.trim(), "UTC"));
+        let outside = ask("SELECT lower(name) FROM system.table_functions")?
+            .lines()
+            .filter(|name| !HARMLESS.contains(name))
+            .chain(OUTSIDE)
+            .map(str::to_owned)
+            .collect();
+        Ok(Self { api, path, version: version.to_owned(), timezone: timezone.to_owned(), outside, anchor: parking_lot::Mutex::new(anchor) })
+    }
+
+    /// Opens a connection of its own for a request (0.1 ms), so that nothing one client sets is seen by another. Blocks.
+    ///
+    /// # Errors
+    /// What ClickHouse says of an unknown setting, a wrong value or an unknown database.
+    pub(super) fn connect(&self, session: &Session<'_>) -> Result<Connection, Exception> {
+        let arguments = [self.path.clone(), format!("--log_comment={}", session.query_id), "--allow_introspection_functions=0".to_owned()];
+        let mut connection = self
+            .api
+            .connect(&arguments)
+            .ok_or_else(|| Exception::new(439, "CANNOT_SCHEDULE_TASK", "The engine takes no more connections"))?;
+        if let Some(database) = session.database {
+            let name = database.replace('\\', "\\\\").replace('`', "\\`");
+            connection.query(format!("USE `{name}`").as_bytes(), "Null", &Params::new())?;
+        }
+        let mut statement = String::new();
+        for (name, value) in session.settings {
+            set(&mut statement, name, value)?;
+        }
+        if session.readonly > 0 {
+            set(&mut statement, "readonly", &session.readonly.to_string())?;
+        }
+        if !statement.is_empty() {
+            connection.query(statement.as_bytes(), "Null", &Params::new())?;
+        }
+        Ok(connection)
+    }
+
+    /// Ends a statement by its id. Blocks.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(super) fn kill(&self, query_id: &str) -> Result<(), Exception> {
+        let mut params = Params::new();
+        params.push(("id".to_owned(), query_id.to_owned()));
+        let sql = b"KILL QUERY WHERE Settings['log_comment'] = {id:String} ASYNC";
+        self.anchor.lock().query(sql, "Null", &params).map(|_| ())
+    }
+
+    /// Whether a function reaches out of the database; `name` in lower case.
+    pub(super) fn is_outside(&self, name: &str) -> bool {
+        self.outside.contains(name)
+    }
+}
+
+/// Adds a setting to a SET statement.
+fn set(statement: &mut String, name: &str, value: &str) -> Result<(), Exception> {
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !name.is_empty();
+    if !is_name {
+        return Err(Exception::new(115, "UNKNOWN_SETTING", format!("Unknown setting '{}'", name.escape_default())));
+    }
+    let value = value.replace('\\', "\\\\").replace('\'', "\\'");
+    let separator = if statement.is_empty() { "SET" } else { "," };
+    // Writing to a String cannot fail.
+    let _ = write!(statement, "{separator} {name} = '{value}'");
+    Ok(())
+}
+
+/// The engine's options: two cores' worth of background work, caches that fit beside the pipeline, parts on disk before an
+/// INSERT answers (offsets are committed after it), and no log tables, which a resting engine would keep writing.
+fn options_xml(config: &EmbeddedConfig) -> String {
+    format!(
+        "<clickhouse>
+    <max_server_memory_usage>{memory}</max_server_memory_usage>
+    <mark_cache_size>67108864</mark_cache_size>
+    <index_mark_cache_size>16777216</index_mark_cache_size>
+    <uncompressed_cache_size>0</uncompressed_cache_size>
+    <mmap_cache_size>256</mmap_cache_size>
+    <background_pool_size>2</background_pool_size>
+    <background_schedule_pool_size>4</background_schedule_pool_size>
+    <background_common_pool_size>2</background_common_pool_size>
+    <background_move_pool_size>1</background_move_pool_size>
+    <background_fetches_pool_size>1</background_fetches_pool_size>
+    <timezone>UTC</timezone>
+    <merge_tree>
+        <fsync_after_insert>1</fsync_after_insert>
+        <fsync_part_directory>1</fsync_part_directory>
+        <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
+        <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
+        <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
+    </merge_tree>
+</clickhouse>
+",
+        memory = config.memory_max_bytes
+    )
+}
