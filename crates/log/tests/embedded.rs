@@ -4,6 +4,10 @@
 
 #[path = "conformance/mod.rs"]
 mod conformance;
+#[path = "embedded/directory.rs"]
+mod directory;
+#[path = "embedded/full_disk.rs"]
+mod full_disk;
 
 use std::{path::PathBuf, sync::Arc};
 
