@@ -15,7 +15,7 @@ mod record;
 mod topic;
 
 pub use backend::{Ack, Batch, BatchLimits, Consumer, FencedWriter, Lag, Log, Positions, Producer, Reader};
-pub use embedded::{EmbeddedConfig, EmbeddedLog};
+pub use embedded::{EmbeddedConfig, EmbeddedLog, EmbeddedStats};
 pub use error::{CommitError, ConsumeError, LogError, ProduceError};
 pub use record::{Delivered, Position, Record};
 pub use topic::{Cleanup, Topic};
