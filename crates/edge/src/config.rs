@@ -1,10 +1,6 @@
 //! The edge's part of the configuration tree.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    num::NonZeroU32,
-    path::PathBuf,
-};
+use std::{num::NonZeroU32, path::PathBuf};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -55,10 +51,6 @@ pub struct RateConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpsConfig {
-    /// Address and port; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// Where the certificate comes from.
-    pub tls: TlsMode,
     /// How often the certificate's files are looked at for a change.
     pub tls_poll_interval_ms: u64,
     /// Longest TLS handshake.
@@ -83,9 +75,8 @@ pub struct HttpsConfig {
     pub shutdown_grace_ms: u64,
 }
 
-/// Where the certificate comes from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+/// Where the HTTPS receiver's certificate comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum TlsMode {
     /// No TLS: something in front ends it.
     Off,
@@ -131,8 +122,6 @@ impl Default for RateConfig {
 impl Default for HttpsConfig {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8443)),
-            tls: TlsMode::default(),
             tls_poll_interval_ms: 5_000,
             tls_handshake_timeout_ms: 10_000,
             header_timeout_ms: 10_000,

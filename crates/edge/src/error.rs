@@ -12,9 +12,6 @@ pub enum EdgeError {
     /// The submissions topic could not be declared.
     #[error("declare the submissions topic")]
     Topic(#[source] LogError),
-    /// The metrics could not be registered.
-    #[error("register the edge's metrics")]
-    Metrics(#[source] prometheus::Error),
     /// The address cannot be listened on.
     #[error("listen on {address}: is the port taken, or the address another machine's?")]
     Listen {

@@ -19,7 +19,7 @@ use crate::{
     bytes_in_flight::BytesInFlight,
     config::IntakeConfig,
     error::EdgeError,
-    metrics::{ChannelMetrics, EdgeMetrics},
+    metrics::{ChannelMetrics, Metrics},
     peer::Peer,
     rate::Rates,
     refusal::Refusal,
@@ -36,7 +36,7 @@ pub struct Intake {
     rates: Rates,
     log_is_away: AtomicBool,
     pub(crate) bytes: BytesInFlight,
-    pub(crate) metrics: EdgeMetrics,
+    pub(crate) metrics: Metrics,
 }
 
 /// A payload and what is known beside it.
@@ -49,18 +49,12 @@ pub(crate) struct Received {
 }
 
 impl Intake {
-    /// Declares the submissions topic and registers the edge's metrics.
+    /// Declares the submissions topic.
     ///
     /// # Errors
-    /// [`EdgeError::Topic`], [`EdgeError::Metrics`].
-    pub async fn open(
-        config: IntakeConfig,
-        log: &dyn Log,
-        registry: Arc<Registry>,
-        metrics: &prometheus::Registry,
-    ) -> Result<Arc<Self>, EdgeError> {
+    /// [`EdgeError::Topic`].
+    pub async fn open(config: IntakeConfig, log: &dyn Log, registry: Arc<Registry>, metrics: Metrics) -> Result<Arc<Self>, EdgeError> {
         log.declare(&SUBMISSIONS).await.map_err(EdgeError::Topic)?;
-        let metrics = EdgeMetrics::register(metrics).map_err(EdgeError::Metrics)?;
         let intake = Arc::new(Self {
             rates: Rates::new(&config.rate),
             bytes: BytesInFlight::new(config.in_flight_max_bytes, metrics.in_flight_bytes.clone()),

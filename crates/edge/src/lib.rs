@@ -20,5 +20,6 @@ mod refusal;
 
 pub use config::{EdgeConfig, HttpsConfig, IntakeConfig, RateConfig, TlsMode};
 pub use error::EdgeError;
-pub use https::{CertificateError, Https};
+pub use https::{CertificateError, Https, HttpsParts};
 pub use intake::Intake;
+pub use metrics::Metrics;

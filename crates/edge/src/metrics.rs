@@ -4,7 +4,7 @@ use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, 
 use tlsrpt_record::Channel;
 
 /// The edge's metrics.
-pub(crate) struct EdgeMetrics {
+pub struct Metrics {
     acknowledged: IntCounterVec,
     refused: IntCounterVec,
     received_bytes: IntCounterVec,
@@ -30,9 +30,12 @@ pub(crate) struct ChannelMetrics {
 /// Counts something while it lives.
 pub(crate) struct Counted(IntGauge);
 
-impl EdgeMetrics {
+impl Metrics {
     /// Declares and registers them.
-    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+    ///
+    /// # Errors
+    /// When a metric of one of these names is registered already.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let counters = |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
             let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
             registry.register(Box::new(counters.clone()))?;

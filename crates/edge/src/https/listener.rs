@@ -1,6 +1,6 @@
 //! The listener: accepts, within the limits on connections, until it is told to stop.
 
-use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use tlsrpt_record::Channel;
 use tlsrpt_telemetry::{Dependency, Health};
@@ -24,6 +24,22 @@ use crate::{
 /// Wait after an accept that failed for want of a resource.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
+/// What the HTTPS receiver works with.
+pub struct HttpsParts {
+    /// Its limits.
+    pub config: HttpsConfig,
+    /// Where its certificate comes from.
+    pub tls: TlsMode,
+    /// Where a self-signed certificate is kept.
+    pub data_dir: PathBuf,
+    /// Host names that a self-signed certificate is for, beside `localhost` and the loopback addresses.
+    pub hosts: Vec<String>,
+    /// The way to the log.
+    pub intake: Arc<Intake>,
+    /// Where it says, as `https`, whether it is listening.
+    pub health: Health,
+}
+
 /// The HTTPS receiver, bound and not yet serving.
 pub struct Https {
     listener: TcpListener,
@@ -35,21 +51,16 @@ pub struct Https {
 }
 
 impl Https {
-    /// Sets TLS up and takes the port. `mail_hosts` are named in a self-signed certificate, which is kept in `data_dir`.
+    /// Sets TLS up and takes the port; port 0 takes a free one.
     ///
     /// # Errors
     /// [`EdgeError::Certificate`], [`EdgeError::Listen`].
-    pub async fn bind(
-        config: HttpsConfig,
-        mail_hosts: &[String],
-        data_dir: &Path,
-        intake: Arc<Intake>,
-        health: &Health,
-    ) -> Result<Self, EdgeError> {
+    pub async fn bind(listen: SocketAddr, parts: HttpsParts) -> Result<Self, EdgeError> {
+        let HttpsParts { config, tls, data_dir, hosts, intake, health } = parts;
         let ready = health.dependency("https");
-        let tls = Tls::new(&config.tls, mail_hosts, data_dir).map_err(EdgeError::Certificate)?.map(Arc::new);
-        let listen_error = |source| EdgeError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
+        let tls = Tls::new(&tls, &hosts, &data_dir).map_err(EdgeError::Certificate)?.map(Arc::new);
+        let listen_error = |source| EdgeError::Listen { address: listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(listen_error)?;
         let local_addr = listener.local_addr().map_err(listen_error)?;
         Ok(Self { listener, local_addr, tls, config, intake, ready })
     }
@@ -73,12 +84,12 @@ impl Https {
         let connections = Connections::new(config.connections_max, config.connections_per_ip_max);
         let refusals = intake.metrics.channel(Channel::Https);
         let open = TaskTracker::new();
+        let scheme = if tls.is_some() { "https" } else { "http" };
         if let Some(tls) = tls {
             let interval = Duration::from_millis(config.tls_poll_interval_ms);
             let shutdown = shutdown.clone();
             open.spawn(async move { tls.follow_files(interval, shutdown).await });
         }
-        let scheme = if config.tls == TlsMode::Off { "http" } else { "https" };
         tracing::info!(url = %format_args!("{scheme}://{local_addr}/v1/tlsrpt"), "HTTPS edge is listening");
         ready.ready();
 

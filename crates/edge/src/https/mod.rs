@@ -12,4 +12,4 @@ mod self_signed;
 mod tls;
 
 pub use certificate::CertificateError;
-pub use listener::Https;
+pub use listener::{Https, HttpsParts};
