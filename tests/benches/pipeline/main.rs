@@ -1,0 +1,29 @@
+//! Speeds as ratios within one run: absolute figures of a shared machine say little, and are printed beside for orientation.
+//!
+//! `cargo bench -p tlsrpt-tests` runs all; a name as argument (`-- parse`) runs one. The real binary is taken from
+//! `target/release`, so build it first (`make bench` does).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a benchmark that cannot go on ends")]
+
+mod durable;
+mod load;
+mod parse;
+mod proc_stat;
+mod samples;
+mod sustained;
+mod table;
+mod writer;
+
+/// As in the real binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {
+    // Cargo passes `--bench`; what else is there is a name.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let runs: [(&str, fn()); 4] = [("parse", parse::run), ("durable", durable::run), ("writer", writer::run), ("sustained", sustained::run)];
+    for (name, run) in runs {
+        if wanted.is_empty() || wanted.iter().any(|w| w == name) {
+            run();
+        }
+    }
+}
