@@ -14,7 +14,12 @@ async fn a_domain_s_whole_history_moves_to_its_owner_and_nothing_else_does() {
     let store = store().await;
     // More months than one block may hold, and a report without a day.
     let history: Vec<_> = (0..120i32)
-        .map(|month| policy("", "example.com", u128::try_from(month).unwrap()).sessions(1, 1).failure(ResultType::CertificateExpired, 1).day(DAY.plus(-30 * month)))
+        .map(|month| {
+            policy("", "example.com", u128::try_from(month).unwrap())
+                .sessions(1, 1)
+                .failure(ResultType::CertificateExpired, 1)
+                .day(DAY.plus(-30 * month))
+        })
         .chain([policy("", "example.com", 500).undated()])
         .collect();
     let others = vec![policy("", "example.org", 1), policy("", "", 2), policy("beta", "beta.example", 3)];
@@ -104,8 +109,5 @@ async fn merges_change_no_answer() {
     assert_eq!(answers().await, before);
     assert_eq!(before.0, (10, 0, 1));
     assert_eq!(before.1, Fates { stored: 1, unclaimed: 1, duplicate: 1, ..Fates::default() });
-    assert_eq!(
-        before.2,
-        [UnclaimedDomain { domain: "example.org".to_owned(), reports: 1, sessions: 10, first_seen: DAY, last_seen: DAY }]
-    );
+    assert_eq!(before.2, [UnclaimedDomain { domain: "example.org".to_owned(), reports: 1, sessions: 10, first_seen: DAY, last_seen: DAY }]);
 }

@@ -18,11 +18,18 @@ async fn reports() -> Store {
     };
     let expired = ResultType::CertificateExpired;
     let mismatch = ResultType::CertificateHostMismatch;
-    let one = policy("acme", "example.com", 1)
-        .sessions(1, 3)
-        .detail(detail(expired, "mx1.example.com", "192.0.2.1", 1))
-        .detail(detail(mismatch, "mx2.example.com", "2001:db8::1", 2));
-    let two = policy("acme", "mail.example.com", 2).sessions(2, 4).from("Other Mail").detail(detail(expired, "mx2.example.com", "198.51.100.1", 4));
+    let one = policy("acme", "example.com", 1).sessions(1, 3).detail(detail(expired, "mx1.example.com", "192.0.2.1", 1)).detail(detail(
+        mismatch,
+        "mx2.example.com",
+        "2001:db8::1",
+        2,
+    ));
+    let two = policy("acme", "mail.example.com", 2).sessions(2, 4).from("Other Mail").detail(detail(
+        expired,
+        "mx2.example.com",
+        "198.51.100.1",
+        4,
+    ));
     let three = policy("acme", "notexample.com", 3).sessions(4, 0).class(PolicyClass::Tlsa);
     let four = policy("acme", "example.co", 4).sessions(8, 0).day(DAY.plus(-40));
     let five = policy("acme", "example.com", 5).sessions(16, 0).undated();
@@ -92,7 +99,8 @@ async fn a_filter_on_failure_details_counts_the_details_that_match() {
         filter.result_types = vec!["certificate-expired".to_owned()];
     };
     check(&store, both, 2, 4).await;
-    let nets = |nets: &'static [&'static str]| move |filter: &mut Filter| filter.sending_nets = nets.iter().map(|&net| net.to_owned()).collect();
+    let nets =
+        |nets: &'static [&'static str]| move |filter: &mut Filter| filter.sending_nets = nets.iter().map(|&net| net.to_owned()).collect();
     check(&store, nets(&["192.0.2.0/24"]), 1, 1).await;
     check(&store, nets(&["192.0.2.0/24", "198.51.100.0/24"]), 3, 5).await;
     check(&store, nets(&["2001:db8::/32"]), 1, 2).await;

@@ -29,7 +29,10 @@ async fn pages_neither_repeat_nor_skip_a_report_while_others_arrive() {
         }
     }
     let order: Vec<_> = seen.iter().map(|report| (report.period.from.clone(), &report.domain, report.report_key)).collect();
-    assert!(order.windows(2).all(|pair| (&pair[1].0, pair[0].1, pair[0].2) < (&pair[0].0, pair[1].1, pair[1].2)), "newest day, domain, key");
+    assert!(
+        order.windows(2).all(|pair| (&pair[1].0, pair[0].1, pair[0].2) < (&pair[0].0, pair[1].1, pair[1].2)),
+        "newest day, domain, key"
+    );
     for one in 0..50 {
         let id = format!("report-{one}");
         assert_eq!(seen.iter().filter(|report| report.report_id == id).count(), 1, "{id}");

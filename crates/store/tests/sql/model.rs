@@ -18,7 +18,11 @@ const DOMAINS: [&str; 3] = ["example.com", "example.net", "example.org"];
 #[derive(Clone, Debug)]
 enum Step {
     /// A new submission: day, reports with the domain's number, trust; no reports is a reject.
-    New { day: i64, reports: Vec<(u128, usize)>, trust: Trust },
+    New {
+        day: i64,
+        reports: Vec<(u128, usize)>,
+        trust: Trust,
+    },
     /// An earlier record once more, beside another.
     Redeliver(prop::sample::Index, prop::sample::Index),
     /// The newest outcome of an earlier submission once more, by the view of now.
