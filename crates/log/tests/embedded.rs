@@ -8,6 +8,8 @@ mod conformance;
 mod directory;
 #[path = "embedded/full_disk.rs"]
 mod full_disk;
+#[path = "embedded/gap.rs"]
+mod gap;
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -2,12 +2,13 @@
 
 use std::{
     collections::BTreeMap,
+    io::Write,
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
 };
 
-use tlsrpt_log::{Log, ProduceError};
+use tlsrpt_log::{CommitError, Log, Positions, ProduceError};
 
 use crate::{
     Subject,
@@ -28,29 +29,48 @@ async fn on_a_small_disk() {
     let mut consumer = log.consumer("full-disk", "full-disk-group").await.unwrap();
     let mut acknowledged = BTreeMap::new();
 
-    // Half full by the log, then all of it by somebody else.
+    // Almost full: what the log has left it keeps for commits, so that consumers and with them retention get on.
     fill(&log, &mut acknowledged, 400).await;
-    let ballast = fill_up(&disk);
-    let mut refused = 0;
-    while refused < 20 {
-        match in_time(log.producer().send("full-disk", record(format!("refused {}", "x".repeat(20_000))))).await {
-            Ok(position) => assert_eq!(acknowledged.insert(position.offset, "refused".to_owned()), None),
-            Err(ProduceError::Unavailable { .. } | ProduceError::Unknown) => refused += 1,
+    let batch = take(&mut consumer, 300).await;
+    let commit_upto = |index: usize| {
+        let mut done = Positions::default();
+        done.done(batch.records[index].position);
+        done
+    };
+    let ballast = fill_up(&disk, 1 << 20);
+    for _ in 0..20 {
+        let refused = in_time(log.producer().send("full-disk", record("x".repeat(20_000)))).await;
+        assert!(matches!(&refused, Err(ProduceError::Unavailable { reason }) if reason.contains("bytes left")), "{refused:?}");
+    }
+    consumer.commit(&commit_upto(0)).await.unwrap();
+    assert_eq!(embedded.stats().failed_commits, 0);
+
+    // Full to the brim: now the store itself fails, is opened again, and fails again, as long as there is no room.
+    let brim = fill_up(&disk, 0);
+    let mut committed = 0;
+    for index in 1..300 {
+        match in_time(consumer.commit(&commit_upto(index))).await {
+            Ok(()) => committed = index,
+            Err(CommitError::Unavailable { .. }) => {}
             Err(error) => panic!("{error}"),
         }
+        let refused = in_time(log.producer().send("full-disk", record("x"))).await;
+        assert!(matches!(refused, Err(ProduceError::Unavailable { .. } | ProduceError::Unknown)), "{refused:?}");
     }
-    assert!(embedded.stats().failed_commits > 0);
+    assert!(embedded.stats().failed_commits > 0, "the disk was not full");
+    assert!(log.lag("full-disk", "full-disk-group").await.unwrap().records < acknowledged.len() as u64 - committed as u64);
 
-    // While the disk is full, what is there can be read.
     check(&read_all(&log, "full-disk").await, &acknowledged);
+    std::fs::remove_file(brim).unwrap();
     std::fs::remove_file(ballast).unwrap();
     let position = eventually("recovery", || async { in_time(log.producer().send("full-disk", record("after"))).await.ok() }).await;
     assert_eq!(acknowledged.insert(position.offset, "after".to_owned()), None);
     assert!(embedded.stats().reopened > 0);
     fill(&log, &mut acknowledged, 100).await;
     check(&read_all(&log, "full-disk").await, &acknowledged);
-    let batch = take(&mut consumer, acknowledged.len()).await;
-    consumer.commit(&batch.positions()).await.unwrap();
+    let rest = take(&mut consumer, acknowledged.len() - 300).await;
+    check_order(&rest.records, &mut BTreeMap::from([(0, 300)]));
+    consumer.commit(&rest.positions()).await.unwrap();
     drop((consumer, log));
     embedded.close();
 
@@ -67,15 +87,17 @@ async fn fill(log: &Arc<dyn Log>, acknowledged: &mut BTreeMap<u64, String>, coun
     }
 }
 
-/// Writes a file until nothing more fits.
-fn fill_up(disk: &Path) -> PathBuf {
-    use std::io::Write;
-    let path = disk.join("ballast");
+/// Writes a file until only this much more fits.
+fn fill_up(disk: &Path, left: u64) -> PathBuf {
+    let path = disk.join(format!("ballast-{left}"));
     let mut file = std::fs::File::create(&path).unwrap();
-    for chunk in [1 << 16, 1 << 12] {
-        while file.write_all(&vec![1; chunk]).is_ok() {}
+    loop {
+        let stat = rustix::fs::statvfs(disk).unwrap();
+        let free = (stat.f_bavail * stat.f_frsize).saturating_sub(left);
+        if free == 0 || file.write_all(&vec![1; free.min(1 << 16) as usize]).is_err() {
+            return path;
+        }
     }
-    path
 }
 
 /// Every acknowledged record is there; others may be, when the answer said that it does not know.
