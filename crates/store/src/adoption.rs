@@ -1,17 +1,19 @@
 //! Moving rows that nobody owned to the tenant that registered their domain.
 
+use std::collections::BTreeSet;
+
 use clickhouse::Row;
 use serde::Deserialize;
 use tlsrpt_record::TenantId;
+use tlsrpt_report::Day;
 
 use crate::{
     error::{StoreError, StoreResult as _},
-    insert::{PARTITIONS_PER_BLOCK_MAX, month},
+    insert::PARTITIONS_PER_BLOCK_MAX,
+    rows::month,
     statement::Statement,
     store::Store,
 };
-use std::collections::BTreeSet;
-use tlsrpt_report::Day;
 
 /// Rows that one statement moves.
 const ROWS_PER_MOVE_MAX: usize = 20_000;

@@ -16,6 +16,7 @@ mod consumer;
 mod core;
 mod engine;
 mod group;
+mod headroom;
 mod heal;
 mod producer;
 mod queue;

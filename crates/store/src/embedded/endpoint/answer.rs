@@ -13,7 +13,7 @@ use super::request::Asked;
 use crate::embedded::engine::{Engine, Session};
 use crate::embedded::exception::Exception;
 use crate::embedded::library::{Connection, Progress};
-use crate::embedded::statement::{Statement, check_readonly};
+use crate::embedded::statement::{Statement, changes_session, check_readonly};
 
 /// The longest statement, data not counted.
 const STATEMENT_MAX_BYTES: usize = 1 << 20;
@@ -103,6 +103,10 @@ fn statement(
     let is_cut = more > room;
     if asked.rights == Rights::Read {
         check_readonly(&text, |name| engine.is_outside(name))?;
+    }
+    if asked.in_session && changes_session(&text) {
+        let message = "Sessions are not kept here, each request stands for itself: send settings and database with the request";
+        return Err(Exception::new(48, "NOT_IMPLEMENTED", message));
     }
     let session = Session { query_id: marker, database: asked.database.as_deref(), settings: &asked.settings, readonly: asked.readonly };
     let parsed = Statement::parse(&text)?;
