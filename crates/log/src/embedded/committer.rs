@@ -110,9 +110,8 @@ impl Committer {
             None => Ok(()),
         };
         drop(engine);
-        match outcome {
-            Ok(()) => self.trouble = None,
-            Err(failure) => self.fail(&failure),
+        if let Err(failure) = outcome {
+            self.fail(&failure);
         }
     }
 
@@ -154,7 +153,7 @@ impl Committer {
         outcome
     }
 
-    fn write(&self, engine: &Engine, commit: Commit<'_>) -> Result<(), Failure> {
+    fn write(&mut self, engine: &Engine, commit: Commit<'_>) -> Result<(), Failure> {
         let written = match commit.write() {
             Ok(Some(written)) => written,
             Ok(None) => return Ok(()),
@@ -163,6 +162,7 @@ impl Committer {
         let began = Instant::now();
         engine.db.persist(PersistMode::SyncAll).map_err(|error| Failure { action: "sync the journal", error, unsynced: true })?;
         self.core.counters.committed(written.records, written.bytes, began.elapsed());
+        self.trouble = None;
         written.publish(engine);
         Ok(())
     }

@@ -20,7 +20,7 @@ use fjall::{
 };
 use parking_lot::RwLock;
 
-use super::{codec, topic_state::Declared};
+use super::{codec, salvage, topic_state::Declared};
 use crate::{error::LogError, topic::Cleanup};
 
 const MEMTABLE_MAX_BYTES: u64 = 16 << 20;
@@ -87,13 +87,10 @@ impl Engine {
     /// Opens or creates the database, and recovers what was acknowledged. The caller holds the directory's lock.
     pub(super) fn open(dir: &Path) -> Result<Self, fjall::Error> {
         discard_unfinished_creation(dir)?;
-        // One worker flushes, the other compacts.
-        let db = Database::builder(dir)
-            .worker_threads(2)
-            .cache_size(BLOCK_CACHE_BYTES)
-            .max_journaling_size(JOURNAL_MAX_BYTES)
-            .journal_compression(fjall::CompressionType::None)
-            .open()?;
+        let db = match open_database(dir) {
+            Err(fjall::Error::JournalRecovery(_)) if salvage::cut_refused_batches(dir)? => open_database(dir)?,
+            opened => opened?,
+        };
         let meta = db.keyspace("meta", || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_MAX_BYTES))?;
         let engine = Self { db, meta, stores: RwLock::default() };
         for declared in engine.declared()? {
@@ -263,6 +260,16 @@ impl Segment {
         }
         Ok(segment)
     }
+}
+
+fn open_database(dir: &Path) -> Result<Database, fjall::Error> {
+    // One worker flushes, the other compacts.
+    Database::builder(dir)
+        .worker_threads(2)
+        .cache_size(BLOCK_CACHE_BYTES)
+        .max_journaling_size(JOURNAL_MAX_BYTES)
+        .journal_compression(fjall::CompressionType::None)
+        .open()
 }
 
 fn records_options() -> KeyspaceCreateOptions {

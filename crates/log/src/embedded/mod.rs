@@ -23,6 +23,7 @@ mod queue;
 mod read;
 mod reader;
 mod retention;
+mod salvage;
 mod stats;
 mod tail;
 mod topic_state;

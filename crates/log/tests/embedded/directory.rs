@@ -100,7 +100,35 @@ async fn a_torn_end_of_the_journal_costs_what_was_torn_and_nothing_before() {
     assert_eq!(read_all(&log, "torn").await.len(), 102);
 }
 
-pub fn newest_journal(subject: &Subject) -> std::path::PathBuf {
+#[tokio::test]
+async fn a_damaged_journal_keeps_what_stood_before_the_damage_and_sets_the_rest_aside() {
+    let subject = Subject::fresh(MIB).await;
+    let log = subject.open().await;
+    log.declare(&kept("damaged", 1)).await.unwrap();
+    for number in 1_000..1_100 {
+        append_numbers(&log, "damaged", number..number + 1).await;
+    }
+    subject.close(log).await;
+
+    let journal = newest_journal(&subject);
+    let mut content = std::fs::read(&journal).unwrap();
+    let damage = content.windows(4).position(|bytes| bytes == b"1060").unwrap();
+    content[damage] = 0;
+    std::fs::write(&journal, content).unwrap();
+
+    let log = subject.open().await;
+    assert_eq!(read_all(&log, "damaged").await.len(), 60);
+    append_numbers(&log, "damaged", 0..5).await;
+    subject.close(log).await;
+    let log = subject.open().await;
+    assert_eq!(read_all(&log, "damaged").await.len(), 65);
+    let aside = std::fs::read_dir(subject.location()).unwrap().map(|entry| entry.unwrap().path());
+    let aside = aside.filter(|path| path.to_str().unwrap().contains(".cut-at-")).collect::<Vec<_>>();
+    assert_eq!(aside.len(), 1);
+    assert!(std::fs::read(&aside[0]).unwrap().windows(4).any(|bytes| bytes == b"1099"), "nothing is thrown away");
+}
+
+fn newest_journal(subject: &Subject) -> std::path::PathBuf {
     let mut journals: Vec<_> = std::fs::read_dir(subject.location())
         .unwrap()
         .map(|entry| entry.unwrap().path())
