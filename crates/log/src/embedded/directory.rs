@@ -9,7 +9,7 @@ use crate::error::LogError;
 
 /// The lock that keeps a second process out of the directory, held as long as the log is open: longer than any one engine.
 pub(super) struct DirectoryLock {
-    _file: File,
+    file: File,
 }
 
 impl DirectoryLock {
@@ -24,11 +24,20 @@ impl DirectoryLock {
             .open(dir.join("tlsrpt.lock"))
             .map_err(|error| failed(format!("its lock file cannot be opened: {error}")))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => {
                 Err(failed("another process has it open; stop that process, or give this one a data directory of its own".to_owned()))
             }
             Err(TryLockError::Error(error)) => Err(failed(format!("its lock cannot be taken: {error}"))),
+        }
+    }
+}
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is being started elsewhere in this one holds a copy of it for a moment.
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "the lock of the log's directory cannot be released");
         }
     }
 }
