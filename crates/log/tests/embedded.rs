@@ -4,6 +4,12 @@
 
 #[path = "conformance/mod.rs"]
 mod conformance;
+#[path = "embedded/directory.rs"]
+mod directory;
+#[path = "embedded/full_disk.rs"]
+mod full_disk;
+#[path = "embedded/gap.rs"]
+mod gap;
 
 use std::{path::PathBuf, sync::Arc};
 

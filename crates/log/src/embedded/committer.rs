@@ -10,8 +10,10 @@ use fjall::PersistMode;
 use super::{
     commit::{Commit, Outcome, Promise},
     core::Core,
-    engine::{DirectoryLock, Engine, commit_key},
-    heal,
+    directory::DirectoryLock,
+    engine::Engine,
+    headroom, heal,
+    layout::commit_key,
     queue::{Request, Taken},
     retention, topics,
 };
@@ -91,16 +93,15 @@ impl Committer {
     }
 
     fn serve(&mut self, mut requests: Vec<Request>) {
-        self.core.queue.release(requests.iter().map(Request::bytes).sum());
         let engine = match self.writable() {
             Ok(engine) => engine,
-            Err(reason) => {
-                for request in requests {
-                    request.refuse_unavailable(&reason);
-                }
-                return;
-            }
+            Err(reason) => return self.refuse(requests, &reason),
         };
+        if let Err(reason) = headroom::check(&self.core.config.dir) {
+            let (appends, rest) = requests.into_iter().partition(Request::is_append);
+            self.refuse(appends, &reason);
+            requests = rest;
+        }
         let outcome = match requests.pop() {
             Some(Request::Declare { topic, answer }) => topics::declare(&self.core, &engine, &topic, answer),
             Some(Request::Register { topic, group, answer }) => topics::register(&engine, &topic, &group, answer),
@@ -111,9 +112,15 @@ impl Committer {
             None => Ok(()),
         };
         drop(engine);
-        match outcome {
-            Ok(()) => self.trouble = None,
-            Err(failure) => self.fail(&failure),
+        if let Err(failure) = outcome {
+            self.fail(&failure);
+        }
+    }
+
+    fn refuse(&self, requests: Vec<Request>, reason: &str) {
+        for request in requests {
+            self.core.queue.release(request.bytes());
+            request.refuse_unavailable(reason);
         }
     }
 
@@ -126,6 +133,7 @@ impl Committer {
 
     /// Writes the requests as one batch, and answers them.
     fn commit(&mut self, engine: &Engine, requests: Vec<Request>) -> Result<(), Failure> {
+        let bytes = requests.iter().map(Request::bytes).sum();
         let mut commit = Commit::new(engine, self.now_ms());
         let mut promises = Vec::with_capacity(requests.len());
         self.turn = self.turn.wrapping_add(1);
@@ -133,6 +141,8 @@ impl Committer {
             promises.extend(add(&mut commit, request, self.turn));
         }
         let outcome = self.write(engine, commit);
+        // Before the answers, so that whoever has one may send at once.
+        self.core.queue.release(bytes);
         let reason = outcome.as_ref().err().map(|failure| (failure.reason(), failure.unsynced));
         let answer = match &reason {
             None => Outcome::Durable,
@@ -145,7 +155,7 @@ impl Committer {
         outcome
     }
 
-    fn write(&self, engine: &Engine, commit: Commit<'_>) -> Result<(), Failure> {
+    fn write(&mut self, engine: &Engine, commit: Commit<'_>) -> Result<(), Failure> {
         let written = match commit.write() {
             Ok(Some(written)) => written,
             Ok(None) => return Ok(()),
@@ -154,6 +164,7 @@ impl Committer {
         let began = Instant::now();
         engine.db.persist(PersistMode::SyncAll).map_err(|error| Failure { action: "sync the journal", error, unsynced: true })?;
         self.core.counters.committed(written.records, written.bytes, began.elapsed());
+        self.trouble = None;
         written.publish(engine);
         Ok(())
     }
@@ -220,12 +231,11 @@ impl Committer {
             return;
         }
         let now_ms = self.now_ms();
-        let outcome = retention::run(&self.core, &engine, now_ms);
-        drop(engine);
-        self.retention_next = now + retention::interval(&self.core);
-        if let Err(error) = outcome {
-            self.fail(&Failure { action: "drop old segments", error, unsynced: false });
+        // What fails here fails for want of space, or shows when something is written next: no reason to close the store.
+        if let Err(error) = retention::run(&self.core, &engine, now_ms) {
+            tracing::warn!(dir = %self.core.config.dir.display(), %error, "the log cannot drop old segments yet");
         }
+        self.retention_next = now + retention::interval(&self.core);
     }
 }
 

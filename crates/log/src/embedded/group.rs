@@ -121,3 +121,74 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn partitions_are_shared_fairly_and_none_is_left_or_moved_without_need(
+            partitions in 1..9usize,
+            steps in proptest::collection::vec(proptest::option::of(0..6usize), 1..30),
+        ) {
+            let group = Group::new("g", vec![0; partitions]);
+            let mut members = Vec::new();
+            for step in steps {
+                let before: Vec<Vec<Owned>> = members.iter().map(|&member| group.owned(member)).collect();
+                let survivors: Vec<(u64, Vec<Owned>)> = match step {
+                    None => {
+                        let survivors = members.iter().copied().zip(before).collect();
+                        members.push(group.join());
+                        survivors
+                    }
+                    Some(_) if members.is_empty() => continue,
+                    Some(index) => {
+                        let index = index % members.len();
+                        group.leave(members.remove(index));
+                        let mut before = before;
+                        before.remove(index);
+                        members.iter().copied().zip(before).collect()
+                    }
+                };
+                if members.is_empty() {
+                    continue;
+                }
+                let mut owned: Vec<u32> = Vec::new();
+                for &member in &members {
+                    let share = group.owned(member);
+                    prop_assert!(share.len() == partitions / members.len() || share.len() == partitions.div_ceil(members.len()));
+                    owned.extend(share.iter().map(|owned| owned.partition));
+                }
+                owned.sort_unstable();
+                prop_assert_eq!(owned, (0..partitions as u32).collect::<Vec<_>>());
+                for (member, before) in survivors {
+                    let now = group.owned(member);
+                    let kept = before.iter().filter(|owned| now.contains(owned)).count();
+                    prop_assert_eq!(kept, before.len().min(now.len()), "a member keeps what its share has room for");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_partition_that_was_away_and_came_back_is_read_from_the_commit() {
+        let group = Group::new("g", vec![0]);
+        let first = group.join();
+        let epoch = group.owned(first)[0].epoch;
+        group.leave(first);
+        let second = group.join();
+        group.set_committed(0, 7);
+        let owned = group.owned(second)[0];
+        assert_ne!(owned.epoch, epoch);
+        assert_eq!(owned.committed, 7);
+        assert!(group.owned(first).is_empty());
+        let mut positions = Positions::default();
+        positions.done(crate::record::Position { partition: 0, offset: 9 });
+        assert!(matches!(group.may_commit(first, &positions), Err(CommitError::Revoked { partition: 0 })));
+    }
+}

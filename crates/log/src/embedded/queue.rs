@@ -58,6 +58,11 @@ impl Request {
         }
     }
 
+    /// Whether the request makes the log larger for good.
+    pub(super) fn is_append(&self) -> bool {
+        matches!(self, Self::Append { .. } | Self::AppendFenced { .. })
+    }
+
     /// Whether the request changes the log's structure, so that it must not share a commit with others.
     fn stands_alone(&self) -> bool {
         matches!(self, Self::Declare { .. } | Self::Register { .. })
@@ -172,7 +177,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Notes that requests of these bytes are about to be answered.
+    /// Notes that requests of these bytes are settled.
     pub(super) fn release(&self, bytes: usize) {
         self.in_flight_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }

@@ -70,6 +70,6 @@ pub(super) fn stats(core: &Core) -> EmbeddedStats {
         fsync_last: Duration::from_micros(counters.fsync_last_us.load(Ordering::Relaxed)),
         in_flight_bytes: core.queue.in_flight_bytes(),
         disk_bytes: engine.as_ref().and_then(|engine| engine.db.disk_space().ok()).unwrap_or(0),
-        available: engine.is_some(),
+        available: engine.is_some() && !core.is_closed(),
     }
 }

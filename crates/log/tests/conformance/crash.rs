@@ -65,7 +65,7 @@ async fn acknowledged_records_survive_a_kill() {
             }
             seen
         };
-        while let Some(line) = lines.next() {
+        for line in lines.by_ref() {
             if note(line.unwrap()) == answers {
                 break;
             }

@@ -184,3 +184,39 @@ async fn a_member_that_lost_a_partition_commits_nothing_of_it() {
     second.commit(&taken_over.positions()).await.unwrap();
     assert_eq!(log.lag("revoked", "revoked-group").await.unwrap().records, 40 - taken_over.records.len() as u64);
 }
+
+#[tokio::test]
+async fn members_that_come_and_go_all_the_time_lose_nothing() {
+    let subject = Subject::fresh(MIB).await;
+    let log = subject.open().await;
+    log.declare(&kept("storm", 4)).await.unwrap();
+    append(&log, "storm", (0..600).map(|number| keyed(&format!("key-{number}"), &number.to_string()))).await;
+    let mut members = Vec::new();
+    for member in 0..4 {
+        let log = log.clone();
+        members.push(tokio::spawn(async move {
+            let mut committed = BTreeSet::new();
+            while log.lag("storm", "storm-group").await.unwrap().records > 0 {
+                let mut consumer = log.consumer("storm", "storm-group").await.unwrap();
+                for _ in 0..3 {
+                    let limits = BatchLimits { records_max: 5 + member, ..ALL };
+                    // Others may have left nothing to wait for.
+                    let Ok(batch) = tokio::time::timeout(Duration::from_millis(200), consumer.next(limits)).await else { break };
+                    let batch = batch.unwrap();
+                    tokio::task::yield_now().await;
+                    match consumer.commit(&batch.positions()).await {
+                        Ok(()) => committed.extend(batch.records.iter().map(text)),
+                        Err(CommitError::Revoked { .. }) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            }
+            committed
+        }));
+    }
+    let mut committed = BTreeSet::new();
+    for member in members {
+        committed.extend(in_time(member).await.unwrap());
+    }
+    assert_eq!(committed.len(), 600, "what is committed was handled by somebody");
+}
