@@ -67,7 +67,7 @@ struct BlockFields<'de> {
     has_policy: bool,
     policy: PolicyFields<'de>,
     summary: SummaryFields,
-    failures: Vec<(Failure<'de>, Count)>,
+    failures: Failures<'de>,
 }
 
 impl<'de> Fields<'de> for BlockFields<'de> {
@@ -80,7 +80,7 @@ impl<'de> Fields<'de> for BlockFields<'de> {
                 map.next_value_seed(ObjectSeed { scope, fields: &mut self.policy, invalid: WarningCode::InvalidPolicy })
             }
             Key::Summary => map.next_value_seed(ObjectSeed { scope, fields: &mut self.summary, invalid: WarningCode::InvalidSummary }),
-            _ => map.next_value_seed(ElementsSeed { scope, elements: &mut Failures(&mut self.failures) }),
+            _ => map.next_value_seed(ElementsSeed { scope, elements: &mut self.failures }),
         }
     }
 }
@@ -143,7 +143,7 @@ impl<'de> BlockFields<'de> {
             .successful
             .known(WarningCode::MissingSuccessfulCount, WarningCode::InvalidSuccessfulCount, |code| scope.mark(code));
         let failed = self.summary.failed.known(WarningCode::MissingFailedCount, WarningCode::InvalidFailedCount, |code| scope.mark(code));
-        let failures = count_failures(self.failures, failed, scope);
+        let failures = self.failures.finish(failed, scope);
         let failed = failed.or_else(|| sum_failures(&failures, scope));
         let sts = if class == PolicyClass::Sts { StsText::read(&self.policy.strings) } else { StsText::default() };
         let mx_hosts = if self.policy.mx_hosts.is_empty() { sts.mx_hosts } else { self.policy.mx_hosts };
@@ -196,31 +196,6 @@ fn policy_domain<'de>(sent: Option<Cow<'de, str>>, scope: &Scope) -> (Option<Dom
             (None, Some(sent))
         }
     }
-}
-
-/// The failures with their counts. The only one of a block stands for all of its failed sessions when it has no count of its
-/// own. Counts that do not add up to the summary's stay as sent.
-fn count_failures<'de>(read: Vec<(Failure<'de>, Count)>, failed: Option<u64>, scope: &Scope) -> Vec<Failure<'de>> {
-    let alone = read.len() == 1;
-    let mut failures: Vec<Failure<'de>> = Vec::with_capacity(read.len());
-    for (mut failure, count) in read {
-        failure.sessions = match (count, failed) {
-            (Count::Missing, Some(_)) if alone => {
-                scope.mark(WarningCode::DetailCountFromSummary);
-                failed
-            }
-            _ => count.known(WarningCode::MissingDetailCount, WarningCode::InvalidDetailCount, |code| scope.mark(code)),
-        };
-        failures.push(failure);
-    }
-    if let Some(failed) = failed
-        && !failures.is_empty()
-        && failures.iter().all(|failure| failure.sessions.is_some())
-        && sum(failures.iter().filter_map(|failure| failure.sessions)).0 != failed
-    {
-        scope.mark(WarningCode::DetailsMismatch);
-    }
-    failures
 }
 
 /// What the details with a count add up to; none when none has one.

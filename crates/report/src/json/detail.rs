@@ -11,16 +11,45 @@ use super::{
     scope::Scope,
 };
 use crate::{
-    count::Count,
+    count::{Count, sum},
     normal::Failure,
     vocabulary::{Match, ResultType, match_result_type},
     warning::WarningCode,
 };
 
 /// Collects the elements of one `failure-details`.
-pub(super) struct Failures<'a, 'de>(pub(super) &'a mut Vec<(Failure<'de>, Count)>);
+#[derive(Default)]
+pub(super) struct Failures<'de> {
+    list: Vec<Failure<'de>>,
+    /// How many say nothing about their number of sessions.
+    without_count: usize,
+}
 
-impl<'de> Elements<'de> for Failures<'_, 'de> {
+impl<'de> Failures<'de> {
+    /// The failures, given the summary's number of failed sessions. The only one of a block stands for all of them when it has
+    /// no count of its own. Counts that do not add up stay as sent.
+    pub(super) fn finish(mut self, failed: Option<u64>, scope: &Scope) -> Vec<Failure<'de>> {
+        if self.without_count > 0 {
+            match (self.list.as_mut_slice(), failed) {
+                ([only], Some(_)) => {
+                    only.sessions = failed;
+                    scope.mark(WarningCode::DetailCountFromSummary);
+                }
+                _ => scope.mark(WarningCode::MissingDetailCount),
+            }
+        }
+        if let Some(failed) = failed
+            && !self.list.is_empty()
+            && self.list.iter().all(|failure| failure.sessions.is_some())
+            && sum(self.list.iter().filter_map(|failure| failure.sessions)).0 != failed
+        {
+            scope.mark(WarningCode::DetailsMismatch);
+        }
+        self.list
+    }
+}
+
+impl<'de> Elements<'de> for Failures<'de> {
     const FORM: WarningCode = WarningCode::FailureDetailsForm;
     const INVALID: WarningCode = WarningCode::InvalidFailureDetails;
 
@@ -28,7 +57,8 @@ impl<'de> Elements<'de> for Failures<'_, 'de> {
         scope.count_failure()?;
         let mut fields = FailureFields::default();
         read_fields(map, scope, &mut fields)?;
-        self.0.push(fields.finish(scope));
+        self.without_count += usize::from(fields.sessions == Count::Missing);
+        self.list.push(fields.finish(scope));
         Ok(())
     }
 
@@ -83,11 +113,11 @@ impl<'de> Fields<'de> for FailureFields<'de> {
 }
 
 impl<'de> FailureFields<'de> {
-    fn finish(self, scope: &Scope) -> (Failure<'de>, Count) {
+    fn finish(self, scope: &Scope) -> Failure<'de> {
         let (result, result_sent) = result_type(self.result, scope);
         let (sending_ip, sending_ip_sent) = ip(self.sending_ip, WarningCode::InvalidSendingIp, scope);
         let (receiving_ip, receiving_ip_sent) = ip(self.receiving_ip, WarningCode::InvalidReceivingIp, scope);
-        let failure = Failure {
+        Failure {
             result,
             result_sent,
             sending_ip,
@@ -96,12 +126,19 @@ impl<'de> FailureFields<'de> {
             receiving_helo: self.receiving_helo,
             receiving_ip,
             receiving_ip_sent,
-            sessions: None,
+            sessions: sessions(self.sessions, scope),
             reason: self.reason,
             additional: self.additional,
-        };
-        (failure, self.sessions)
+        }
     }
+}
+
+/// The count, when there is one; a missing one is marked when the whole list is known.
+fn sessions(count: Count, scope: &Scope) -> Option<u64> {
+    if count == Count::Missing {
+        return None;
+    }
+    count.known(WarningCode::MissingDetailCount, WarningCode::InvalidDetailCount, |code| scope.mark(code))
 }
 
 fn result_type<'de>(sent: Option<Cow<'de, str>>, scope: &Scope) -> (ResultType, Option<Cow<'de, str>>) {

@@ -44,11 +44,12 @@ impl<'de> ListSeed<'_, 'de> {
     /// Adds a text: as it is, line by line, or element by element when it is a JSON array.
     fn add(&mut self, text: Cow<'de, str>) {
         let text = trim(text);
-        if text.starts_with('[') && text.ends_with(']') {
-            if let Ok(elements) = serde_json::from_str::<Vec<String>>(&text) {
-                self.scope.mark(self.kind.form);
-                return elements.into_iter().for_each(|element| self.push(trim(Cow::Owned(element))));
-            }
+        if text.starts_with('[')
+            && text.ends_with(']')
+            && let Ok(elements) = serde_json::from_str::<Vec<String>>(&text)
+        {
+            self.scope.mark(self.kind.form);
+            return elements.into_iter().for_each(|element| self.push(trim(Cow::Owned(element))));
         }
         match text {
             // JSON cannot hold a line break without an escape, so a text that needed no decoding has none.

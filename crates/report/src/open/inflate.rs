@@ -34,7 +34,7 @@ pub(super) enum InflateError {
 pub(super) fn inflate(input: &[u8], output: &mut Vec<u8>, hint_bytes: usize, budget: &mut Budget) -> Result<usize, InflateError> {
     let start = output.len();
     // Never reserve more than this input could plausibly fill.
-    let plausible = input.len().saturating_mul(16).max(512);
+    let plausible = input.len().saturating_mul(64).max(512);
     output.reserve(hint_bytes.saturating_add(1).min(plausible).min(budget.left_bytes));
     let mut stream = Decompress::new(false);
     let mut taken = 0;
@@ -44,8 +44,7 @@ pub(super) fn inflate(input: &[u8], output: &mut Vec<u8>, hint_bytes: usize, bud
             if produced >= budget.left_bytes {
                 return Err(InflateError::Limit(Reject::TooLarge));
             }
-            // Small steps, so that a bomb is seen soon after it passes a limit.
-            let grow = produced.clamp(512, 1 << 20).min(budget.left_bytes - produced);
+            let grow = produced.max(512).min(budget.left_bytes - produced);
             output.reserve_exact(grow);
         }
         let rest = input.get(taken..).unwrap_or_default();
