@@ -72,7 +72,7 @@ async fn what_is_not_http_is_refused_and_the_edge_goes_on() {
     for garbage in ["EHLO example.com\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nnonsense that is no frame"] {
         let mut peer = edge.connect().await;
         peer.send(garbage).await;
-        let answer = String::from_utf8_lossy(peer.read_to_close().await.as_bytes()).into_owned();
+        let answer = peer.read_to_close().await;
         assert!(!answer.contains("201"), "{answer}");
     }
     let long = format!("X-Long: {}\r\n", "x".repeat(64 << 10));
