@@ -78,6 +78,9 @@ async fn what_is_not_http_is_refused_and_the_edge_goes_on() {
     let long = format!("X-Long: {}\r\n", "x".repeat(64 << 10));
     let mut peer = edge.connect().await;
     peer.send(edge.head(&long)).await;
-    assert!(peer.read_to_close().await.starts_with("HTTP/1.1 431 "));
+    let answer = peer.read_to_close().await;
+    // The rest of the head is never read, so the close may overtake the answer.
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
     submission_id(edge.post(REPORT).await).await;
+    assert_eq!(edge.submissions().await.len(), 1);
 }
