@@ -87,7 +87,7 @@ impl Problem {
     pub(crate) fn response(&self) -> Response<Full<Bytes>> {
         let status = self.status();
         let document = Document {
-            r#type: &format!("urn:tlsrpt:problem:{}", self.reason()),
+            r#type: &format!("/problems/{}", self.reason()),
             title: self.title(),
             status: status.as_u16(),
             detail: &self.to_string(),

@@ -132,3 +132,46 @@ impl ResolvesServerCert for Certificate {
         Some(Arc::clone(&self.current.read()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_changed_pair_is_taken_over_and_a_bad_one_keeps_the_old() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = PairFiles { cert: dir.path().join("edge.crt"), key: dir.path().join("edge.key") };
+        let put = |cert: &str, key: &str| {
+            fs::write(&files.cert, cert).unwrap();
+            fs::write(&files.key, key).unwrap();
+        };
+        let pair = || {
+            let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+            (made.cert.pem(), made.signing_key.serialize_pem())
+        };
+        let ((cert_a, key_a), (cert_b, key_b)) = (pair(), pair());
+        put(&cert_a, &key_a);
+        let certificate = Certificate::load(files.clone(), Arc::new(ring::default_provider())).unwrap();
+        let served = || certificate.current.read().cert.clone();
+        let first = served();
+
+        for (bad_cert, bad_key) in [(cert_b.as_str(), key_a.as_str()), ("", key_a.as_str()), (cert_b.as_str(), "no key")] {
+            put(bad_cert, bad_key);
+            certificate.reload();
+            assert_eq!(served(), first);
+        }
+        fs::remove_file(&files.key).unwrap();
+        certificate.reload();
+        assert_eq!(served(), first);
+
+        put(&cert_b, &key_b);
+        certificate.reload();
+        assert_ne!(served(), first);
+        put(&cert_a, &key_a);
+        certificate.reload();
+        assert_eq!(served(), first);
+    }
+}

@@ -1,0 +1,8 @@
+//! The registry over the real embedded log.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod commands;
+mod harness;
+mod model;
+mod races;
+mod size;
