@@ -223,6 +223,6 @@ impl Peer {
             }
         })
         .await;
-        String::from_utf8(std::mem::take(&mut self.read)).unwrap()
+        String::from_utf8_lossy(&std::mem::take(&mut self.read)).into_owned()
     }
 }

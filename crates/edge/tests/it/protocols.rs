@@ -72,12 +72,15 @@ async fn what_is_not_http_is_refused_and_the_edge_goes_on() {
     for garbage in ["EHLO example.com\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nnonsense that is no frame"] {
         let mut peer = edge.connect().await;
         peer.send(garbage).await;
-        let answer = String::from_utf8_lossy(peer.read_to_close().await.as_bytes()).into_owned();
+        let answer = peer.read_to_close().await;
         assert!(!answer.contains("201"), "{answer}");
     }
     let long = format!("X-Long: {}\r\n", "x".repeat(64 << 10));
     let mut peer = edge.connect().await;
     peer.send(edge.head(&long)).await;
-    assert!(peer.read_to_close().await.starts_with("HTTP/1.1 431 "));
+    let answer = peer.read_to_close().await;
+    // The rest of the head is never read, so the close may overtake the answer.
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
     submission_id(edge.post(REPORT).await).await;
+    assert_eq!(edge.submissions().await.len(), 1);
 }

@@ -10,8 +10,10 @@ use fjall::PersistMode;
 use super::{
     commit::{Commit, Outcome, Promise},
     core::Core,
-    engine::{DirectoryLock, Engine, commit_key},
+    directory::DirectoryLock,
+    engine::Engine,
     headroom, heal,
+    layout::commit_key,
     queue::{Request, Taken},
     retention, topics,
 };

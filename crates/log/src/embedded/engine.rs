@@ -9,7 +9,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs::{File, TryLockError},
     path::Path,
 };
 
@@ -20,39 +19,18 @@ use fjall::{
 };
 use parking_lot::RwLock;
 
-use super::{codec, salvage, topic_state::Declared};
-use crate::{error::LogError, topic::Cleanup};
+use super::{
+    codec,
+    layout::{TOPIC_PREFIX, commit_prefix, decode_topic, offset_of},
+    salvage,
+    topic_state::Declared,
+};
+use crate::topic::Cleanup;
 
 const MEMTABLE_MAX_BYTES: u64 = 16 << 20;
 const JOURNAL_MAX_BYTES: u64 = 128 << 20;
 const BLOCK_CACHE_BYTES: u64 = 32 << 20;
 const BLOCK_BYTES: u32 = 32 << 10;
-
-/// The lock that keeps a second process out of the directory, held as long as the log is open: longer than any one engine.
-pub(super) struct DirectoryLock {
-    _file: File,
-}
-
-impl DirectoryLock {
-    /// Makes the directory when it is missing, and takes it.
-    pub(super) fn acquire(dir: &Path) -> Result<Self, LogError> {
-        let failed = |reason: String| LogError::Engine { action: format!("open the log in {}", dir.display()), reason };
-        std::fs::create_dir_all(dir).map_err(|error| failed(format!("the directory cannot be made: {error}")))?;
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(dir.join("tlsrpt.lock"))
-            .map_err(|error| failed(format!("its lock file cannot be opened: {error}")))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => {
-                Err(failed("another process has it open; stop that process, or give this one a data directory of its own".to_owned()))
-            }
-            Err(TryLockError::Error(error)) => Err(failed(format!("its lock cannot be taken: {error}"))),
-        }
-    }
-}
 
 /// A segment of a partition.
 #[derive(Clone)]
@@ -288,51 +266,4 @@ fn discard_unfinished_creation(dir: &Path) -> std::io::Result<()> {
         std::fs::remove_file(journal)?;
     }
     Ok(())
-}
-
-const TOPIC_PREFIX: &[u8] = b"t\0";
-
-/// Where a topic's settings are.
-pub(super) fn topic_key(topic: &str) -> Vec<u8> {
-    [TOPIC_PREFIX, topic.as_bytes()].concat()
-}
-
-/// Where the commits of a topic's groups are; a group's name and the partition follow.
-fn commit_prefix(topic: &str) -> Vec<u8> {
-    [b"g\0", topic.as_bytes(), b"\0"].concat()
-}
-
-/// Where a group's commit is.
-pub(super) fn commit_key(topic: &str, group: &str, partition: u32) -> Vec<u8> {
-    [&commit_prefix(topic), group.as_bytes(), &partition.to_be_bytes()].concat()
-}
-
-/// The settings as they are stored: partitions, kind, age in milliseconds, size.
-pub(super) fn encode_topic(topic: &Declared) -> Vec<u8> {
-    let (kind, age_max_ms, bytes_max) = match topic.cleanup {
-        Cleanup::Compact => (1u8, 0, 0),
-        Cleanup::Delete { age_max, bytes_max } => (0, u64::try_from(age_max.as_millis()).unwrap_or(u64::MAX), bytes_max),
-    };
-    [&topic.partitions.to_be_bytes()[..], &[kind], &age_max_ms.to_be_bytes(), &bytes_max.to_be_bytes()].concat()
-}
-
-fn decode_topic(key: &[u8], value: &[u8]) -> Option<Declared> {
-    let name = std::str::from_utf8(key.strip_prefix(TOPIC_PREFIX)?).ok()?.to_owned();
-    let (partitions, rest) = value.split_first_chunk::<4>()?;
-    let (&kind, rest) = rest.split_first()?;
-    let (age_max_ms, rest) = rest.split_first_chunk::<8>()?;
-    let (bytes_max, _) = rest.split_first_chunk::<8>()?;
-    let cleanup = match kind {
-        1 => Cleanup::Compact,
-        _ => Cleanup::Delete {
-            age_max: std::time::Duration::from_millis(u64::from_be_bytes(*age_max_ms)),
-            bytes_max: u64::from_be_bytes(*bytes_max),
-        },
-    };
-    Some(Declared { name, partitions: u32::from_be_bytes(*partitions), cleanup })
-}
-
-/// The offset in a key, or in a stored commit.
-pub(super) fn offset_of(key: &[u8]) -> Option<u64> {
-    key.try_into().ok().map(u64::from_be_bytes)
 }

@@ -14,10 +14,12 @@ mod commit;
 mod committer;
 mod consumer;
 mod core;
+mod directory;
 mod engine;
 mod group;
 mod headroom;
 mod heal;
+mod layout;
 mod producer;
 mod queue;
 mod read;
@@ -38,7 +40,8 @@ use self::{
     committer::Committer,
     consumer::EmbeddedConsumer,
     core::{Core, Handle},
-    engine::{DirectoryLock, Engine},
+    directory::DirectoryLock,
+    engine::Engine,
     producer::{EmbeddedFencedWriter, EmbeddedProducer},
     queue::Request,
     reader::EmbeddedReader,

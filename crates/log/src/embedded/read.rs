@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::{
     codec,
     core::Core,
-    engine::{Engine, Store, offset_of},
+    engine::{Engine, Store},
+    layout::offset_of,
     topic_state::TopicState,
 };
 use crate::{

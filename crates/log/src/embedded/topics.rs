@@ -7,8 +7,9 @@ use fjall::PersistMode;
 use super::{
     committer::Failure,
     core::Core,
-    engine::{Engine, commit_key, encode_topic, topic_key},
+    engine::Engine,
     group::Group,
+    layout::{commit_key, encode_topic, topic_key},
     queue::Answer,
     topic_state::{Declared, TopicState},
 };

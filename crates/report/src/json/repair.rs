@@ -4,7 +4,10 @@ mod token;
 
 use token::{copy_string, copy_word};
 
-/// The first object or array of `text` as JSON; none when it is cut short or no string can be told from the rest.
+use crate::limits::DECOMPRESSED_MAX_BYTES;
+
+/// The first object or array of `text` as JSON; none when it is cut short, or would become
+/// longer than any document may be.
 ///
 /// Mends raw control characters and unpaired surrogate escapes in strings, escapes that JSON does not know, words and numbers
 /// that JSON does not know (kept as strings, so that a field's own rules judge them), missing values, commas too many, NUL
@@ -14,6 +17,10 @@ pub(crate) fn repair(text: &str) -> Option<String> {
     let mut out = String::with_capacity(rest.len() + 64);
     let mut depth = 0_usize;
     while let Some(first) = rest.chars().next() {
+        // Mending adds bytes, and what it makes is bound like what it comes from.
+        if out.len() > DECOMPRESSED_MAX_BYTES {
+            return None;
+        }
         let step;
         match first {
             '"' => step = copy_string(rest, &mut out)?,

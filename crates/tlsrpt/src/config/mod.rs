@@ -95,6 +95,17 @@ pub struct Tls {
     pub key: Option<PathBuf>,
 }
 
+impl From<Tls> for tlsrpt_edge::TlsMode {
+    /// Mode `files` has its files: the configuration is not loaded without them.
+    fn from(tls: Tls) -> Self {
+        match tls.mode {
+            TlsMode::Off => Self::Off,
+            TlsMode::SelfSigned => Self::SelfSigned,
+            TlsMode::Files => Self::Files { cert: tls.cert.unwrap_or_default(), key: tls.key.unwrap_or_default() },
+        }
+    }
+}
+
 /// Where the HTTPS receiver's certificate comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]

@@ -3,7 +3,7 @@
 use std::{os::unix::fs::DirBuilderExt as _, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use tlsrpt_edge::{Https, HttpsParts};
+use tlsrpt_edge::{Https, HttpsParts, Intake};
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log};
 use tlsrpt_query::{Adoption, AdminKey, Claims, Parts, Query, QueryMetrics};
 use tlsrpt_record::{NORMALIZED, RECORD_MAX_BYTES, SUBMISSIONS};
@@ -120,16 +120,15 @@ async fn roles(started: Started<'_>, pipeline: &Pipeline, shutdown: &Cancellatio
         return Ok(Ending::Asked);
     }
 
+    let intake = Intake::new(config.edge.intake.clone(), Arc::clone(&registry), log.producer(), tlsrpt_edge::Metrics::register(metrics)?);
     let edge = Https::bind(
         config.listen.https,
         HttpsParts {
-            config: config.edge.clone(),
-            tls: config.tls_mode(),
+            config: config.edge.https.clone(),
+            tls: config.tls.clone().into(),
             data_dir: config.data_dir.clone(),
             hosts: config.mail_hosts.clone(),
-            log: Arc::clone(&log),
-            registry: Arc::clone(&registry),
-            metrics: tlsrpt_edge::Metrics::register(metrics)?,
+            intake: Arc::new(intake),
             health: health.clone(),
         },
     )
@@ -144,7 +143,7 @@ async fn roles(started: Started<'_>, pipeline: &Pipeline, shutdown: &Cancellatio
             store: store.clone(),
             registry: Arc::clone(&registry),
             log: Arc::clone(&log),
-            admin_key: Some(AdminKey::new(admin_key.reveal())),
+            admin_key: Some(AdminKey::new(admin_key.reveal())?),
             claims,
             metrics: query_metrics,
         },
@@ -173,7 +172,10 @@ async fn roles(started: Started<'_>, pipeline: &Pipeline, shutdown: &Cancellatio
 
     let mut roles: JoinSet<(&'static str, anyhow::Result<()>)> = JoinSet::new();
     let token = shutdown.clone();
-    roles.spawn(async move { ("edge", edge.serve(token).await.map_err(Into::into)) });
+    roles.spawn(async move {
+        edge.serve(token).await;
+        ("edge", Ok(()))
+    });
     let token = shutdown.clone();
     roles.spawn(async move { ("query", query.serve(token).await.map_err(Into::into)) });
     let token = shutdown.clone();

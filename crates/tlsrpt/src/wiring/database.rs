@@ -33,14 +33,9 @@ impl Database {
             return Ok(Self { store: Store::new(&server), engine: None });
         }
         let data_dir = config.data_dir.join(ENGINE_DIR);
-        let engine = Embedded::start(EmbeddedConfig {
-            data_dir: data_dir.clone(),
-            library: section.library.clone(),
-            listen: section.embedded_listen,
-            token: None,
-        })
-        .await
-        .with_context(|| format!("open the embedded database in {}", data_dir.display()))?;
+        let engine = Embedded::start(EmbeddedConfig { library: section.library.clone(), listen: section.embedded_listen, ..EmbeddedConfig::new(&data_dir) })
+            .await
+            .with_context(|| format!("open the embedded database in {}", data_dir.display()))?;
         let client = StoreConfig { database: section.clickhouse_database.clone(), ..engine.config.clone() };
         Ok(Self { store: Store::new(&client), engine: Some(engine) })
     }

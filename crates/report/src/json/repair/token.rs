@@ -1,10 +1,13 @@
 //! Strings and words, copied with what is wrong in them mended.
 
-/// Copies the string that `rest` starts with; gives its length. None when it does not end.
+use crate::limits::DECOMPRESSED_MAX_BYTES;
+
+/// Copies the string that `rest` starts with; gives its length. None when it does not end
+/// or grows beyond every limit.
 pub(super) fn copy_string(rest: &str, out: &mut String) -> Option<usize> {
     out.push('"');
     let mut at = 1;
-    loop {
+    while out.len() <= DECOMPRESSED_MAX_BYTES {
         let tail = rest.get(at..)?;
         let plain = tail.find(|c: char| c == '"' || c == '\\' || c < ' ')?;
         out.push_str(tail.get(..plain)?);
@@ -27,6 +30,7 @@ pub(super) fn copy_string(rest: &str, out: &mut String) -> Option<usize> {
             }
         };
     }
+    None
 }
 
 /// Copies the escape that `rest` starts with; gives its length.
