@@ -144,15 +144,13 @@ async fn nothing_acknowledged_is_lost_or_counted_twice_when_the_process_is_kille
             service.kill();
             service.launch_again().await;
             service.await_line(line).await;
+            service.kill();
         } else {
             if number == CLAIMED_AT {
                 service.operator().claim("b", LATE).await;
             }
             round(&mut service, &record, random.random_range(ACKNOWLEDGED.0..ACKNOWLEDGED.1)).await;
-            service.start_again().await;
-            continue;
         }
-        service.kill();
         service.start_again().await;
     }
 
