@@ -1,5 +1,6 @@
 //! Runs a request on the engine and sends what comes out of it.
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,10 +9,10 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::auth::Rights;
-use super::body;
 use super::encoding::Encoder;
 use super::formats::Joining;
 use super::request::Asked;
+use super::{blocks, body};
 use crate::embedded::engine::{Engine, Session};
 use crate::embedded::exception::Exception;
 use crate::embedded::library::{Connection, Progress};
@@ -161,7 +162,8 @@ fn statement(
                 let message = format!("The result is larger than {WHOLE_RESULT_MAX_BYTES} bytes: ask for a format of plain rows");
                 return Err(Exception::new(396, "TOO_MANY_ROWS_OR_BYTES", message));
             }
-            Ok(sink.start(Head { format, progress: chunk.progress() }).and_then(|()| sink.push(chunk.bytes())))
+            let bytes = shaped(chunk.bytes(), &format, asked.revision)?;
+            Ok(sink.start(Head { format, progress: chunk.progress() }).and_then(|()| sink.push(&bytes)))
         }
     }
 }
@@ -204,6 +206,14 @@ fn insert(
     stream.finish()
 }
 
+/// The bytes as the client's revision has them.
+fn shaped<'bytes>(bytes: &'bytes [u8], format: &str, revision: u64) -> Result<Cow<'bytes, [u8]>, Exception> {
+    if revision == 0 || !format.eq_ignore_ascii_case("Native") {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    blocks::with_revision(bytes, revision).map(Cow::Owned)
+}
+
 fn select(
     connection: &mut Connection,
     asked: &Asked,
@@ -213,17 +223,16 @@ fn select(
     sink: &mut Sink,
 ) -> Result<Result<(), Gone>, Exception> {
     let mut stream = connection.stream(sql, format, &asked.params)?;
-    // The first piece decides over the status.
-    let mut next = stream.next()?;
-    if sink.start(Head { format: format.to_owned(), progress: Progress::default() }).is_err() {
-        return Ok(Err(Gone));
-    }
     let mut header: Option<Vec<u8>> = None;
-    while let Some(chunk) = next {
-        let bytes = chunk.bytes();
+    while let Some(chunk) = stream.next()? {
+        let bytes = shaped(chunk.bytes(), format, asked.revision)?;
+        // The first piece decides over the status; later calls do nothing.
+        if sink.start(Head { format: format.to_owned(), progress: Progress::default() }).is_err() {
+            return Ok(Err(Gone));
+        }
         let begin = match &header {
             None => {
-                header = Some(bytes.get(..joining.header_length(bytes)).unwrap_or_default().to_vec());
+                header = Some(bytes.get(..joining.header_length(&bytes)).unwrap_or_default().to_vec());
                 0
             }
             Some(header) if bytes.starts_with(header) => header.len(),
@@ -232,7 +241,6 @@ fn select(
         if sink.push(bytes.get(begin..).unwrap_or_default()).is_err() {
             return Ok(Err(Gone));
         }
-        next = stream.next()?;
     }
-    Ok(Ok(()))
+    Ok(sink.start(Head { format: format.to_owned(), progress: Progress::default() }))
 }

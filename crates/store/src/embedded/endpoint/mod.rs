@@ -2,6 +2,7 @@
 
 mod answer;
 mod auth;
+mod blocks;
 mod body;
 mod encoding;
 mod formats;
