@@ -5,3 +5,9 @@
 mod client;
 #[path = "embedded/engine.rs"]
 mod engine;
+#[path = "embedded/http.rs"]
+mod http;
+#[path = "embedded/lifecycle.rs"]
+mod lifecycle;
+#[path = "embedded/readonly.rs"]
+mod readonly;

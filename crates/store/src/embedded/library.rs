@@ -9,6 +9,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libloading::{Library, Symbol};
 
@@ -48,6 +49,7 @@ pub(super) struct Api {
     result_rows_written: unsafe extern "C" fn(Handle) -> u64,
     result_bytes_written: unsafe extern "C" fn(Handle) -> u64,
     insert: QueryWithParams,
+    shutdown: unsafe extern "C" fn() -> c_int,
     insert_append: unsafe extern "C" fn(Handle, *const c_void, usize) -> c_int,
     insert_done: unsafe extern "C" fn(Handle) -> Handle,
     insert_cancel: unsafe extern "C" fn(Handle),
@@ -67,6 +69,10 @@ pub(super) struct Progress {
 }
 
 static API: OnceLock<Api> = OnceLock::new();
+/// Connections that are open; the engine runs while there are any.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+/// Connections that were ever opened.
+static EVER: AtomicUsize = AtomicUsize::new(0);
 static LOADING: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
 
 impl Api {
@@ -89,7 +95,7 @@ impl Api {
         // SAFETY: the signatures below are those of `chdb.h` 26.7 for the names they stand beside; the function pointers
         // outlive nothing, since the library is never unloaded.
         unsafe {
-            let handlers: Symbol<'_, unsafe extern "C" fn(c_int)> = library.get(c"chdb_set_signal_handlers_enabled".to_bytes_with_nul())?;
+            let handlers: Symbol<'_, unsafe extern "C" fn(c_int)> = library.get(b"chdb_set_signal_handlers_enabled\0")?;
             // Before anything else: signals are this process's own business.
             handlers(0);
             Ok(Self {
@@ -110,6 +116,7 @@ impl Api {
                 result_rows_written: *library.get(b"chdb_result_rows_written\0")?,
                 result_bytes_written: *library.get(b"chdb_result_bytes_written\0")?,
                 insert: *library.get(b"chdb_stream_insert_with_params_n\0")?,
+                shutdown: *library.get(b"chdb_shutdown\0")?,
                 insert_append: *library.get(b"chdb_stream_append\0")?,
                 insert_done: *library.get(b"chdb_stream_done\0")?,
                 insert_cancel: *library.get(b"chdb_stream_cancel_insert\0")?,
@@ -127,8 +134,14 @@ impl Api {
         let mut pointers: Vec<*mut c_char> = owned.iter().map(|argument| argument.as_ptr().cast_mut()).collect();
         let count = c_int::try_from(pointers.len()).ok()?;
         // SAFETY: `pointers` holds `count` NUL-terminated strings that live through the call; the engine copies them.
-        let connection = unsafe { (self.connect)(count, pointers.as_mut_ptr()) };
-        Some(Connection { api: self, connection: NonNull::new(connection)? })
+        let connection = NonNull::new(unsafe { (self.connect)(count, pointers.as_mut_ptr()) })?;
+        OPEN.fetch_add(1, Ordering::SeqCst);
+        // Handlers run in the reverse order of registration, and the library registers destructors whenever it first uses
+        // something: so again and again, ever more rarely, to stay the first.
+        if EVER.fetch_add(1, Ordering::SeqCst).saturating_add(1).is_power_of_two() {
+            exit::register();
+        }
+        Some(Connection { api: self, connection })
     }
 }
 
@@ -202,6 +215,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         // SAFETY: the pointer came from `chdb_connect`, is closed here only, and no stream borrows `self` any more.
         unsafe { (self.api.close_conn)(self.connection.as_ptr()) }
+        OPEN.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -345,4 +359,39 @@ impl Drop for InsertStream<'_> {
 unsafe fn text(pointer: *const c_char) -> Option<String> {
     // SAFETY: the caller's promise.
     (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned())
+}
+
+/// The end of the process. The library's static destructors race its own threads, which crashes now and then (signal 11 after
+/// everything was done). So the threads are ended first; and if somebody still uses the engine, destructors are skipped: what an
+/// INSERT has acknowledged is on disk by then.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod exit {
+    use std::ffi::{c_int, c_void};
+    use std::sync::atomic::Ordering;
+
+    unsafe extern "C" {
+        fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+        fn _exit(status: c_int) -> !;
+    }
+
+    pub(super) fn register() {
+        // SAFETY: glibc's function; the handler is a function of this program and uses no argument. Without room for another
+        // handler (never seen) the process ends as it would without one.
+        unsafe { on_exit(end, std::ptr::null_mut()) };
+    }
+
+    extern "C" fn end(status: c_int, _argument: *mut c_void) {
+        let is_idle = super::OPEN.load(Ordering::SeqCst) == 0;
+        // SAFETY: `chdb_shutdown` may be called from any thread, and does nothing while a connection is open.
+        let is_ended = is_idle && super::API.get().is_none_or(|api| unsafe { (api.shutdown)() } == 0);
+        if !is_ended {
+            // SAFETY: ends the process with the status that it was about to end with.
+            unsafe { _exit(status) }
+        }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+mod exit {
+    pub(super) fn register() {}
 }

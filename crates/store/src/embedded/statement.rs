@@ -155,7 +155,7 @@ impl Statement {
     /// Reads the statement at the beginning of `text`. For an INSERT, `text` may hold a part of the data, or none.
     ///
     /// # Errors
-    /// Several statements at once, INTO OUTFILE, a semicolon between FORMAT and data.
+    /// Several statements at once, files of the client (INTO OUTFILE, FROM INFILE), a semicolon between FORMAT and data.
     pub(super) fn parse(text: &[u8]) -> Result<Self, Exception> {
         let tokens = Tokens { text };
         match tokens.insert() {
@@ -276,6 +276,9 @@ impl Tokens<'_> {
                         format = Some(self.name(*name));
                     }
                 }
+                Kind::Word if self.is(token, "FROM") && tokens.peek().is_some_and(|next| self.is(*next, "INFILE")) => {
+                    return Err(Exception::new(78, "UNKNOWN_TYPE_OF_QUERY", "FROM INFILE is for clients: send the data itself"));
+                }
                 Kind::Word if self.is(token, "INTO") && tokens.peek().is_some_and(|next| self.is(*next, "OUTFILE")) => {
                     return Err(Exception::new(358, "INTO_OUTFILE_NOT_ALLOWED", "INTO OUTFILE is not allowed"));
                 }
@@ -293,11 +296,23 @@ impl Tokens<'_> {
     }
 }
 
+/// Whether a statement sets something for the statements after it: settings, the database, temporary tables.
+pub(super) fn changes_session(sql: &[u8]) -> bool {
+    let tokens = Tokens { text: sql };
+    let mut words = Lexer::new(sql);
+    let Some(first) = words.next() else { return false };
+    let is_temporary = || words.take(3).any(|word| tokens.is(word, "TEMPORARY"));
+    tokens.is(first, "SET") || tokens.is(first, "USE") || (tokens.is(first, "CREATE") && is_temporary())
+}
+
 /// What a statement of the read-only user begins with.
 const READING: [&str; 7] = ["SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS"];
+/// Scalar functions that reach files, the network or other programs.
+const OUTSIDE: [&str; 3] = ["catboostevaluate", "file", "reversednsquery"];
 
-/// Refuses what the read-only user must not run: statements that do not read, and any function in `outside`, that is, one
-/// that reaches files, the network or other programs. The engine's own `readonly=1` stands behind this.
+/// Refuses what the read-only user must not run: statements that do not read, table functions that `outside` tells to reach files,
+/// the network or other programs, and the scalar functions that do. The engine's own `readonly=1` stands behind this, but lets
+/// some of these through: `file('/etc/passwd')` is an ordinary function, and DESCRIBE opens what it describes.
 ///
 /// # Errors
 /// ACCESS_DENIED, naming what is refused.
@@ -311,12 +326,18 @@ pub(super) fn check_readonly(sql: &[u8], outside: impl Fn(&str) -> bool) -> Resu
         None => return Ok(()),
     }
     while let Some(token) = all.next() {
-        if !matches!(token.kind, Kind::Word | Kind::Quoted) || all.peek().is_none_or(|next| next.kind != Kind::Sign(b'(')) {
+        if !matches!(token.kind, Kind::Word | Kind::Quoted) {
             continue;
         }
         let name = tokens.name(token);
+        if token.kind == Kind::Quoted && name.contains('\\') {
+            // Escapes could spell any of the names below.
+            return Err(denied("A quoted name with a backslash".to_owned()));
+        }
         let name = name.trim_matches(['`', '"']).to_ascii_lowercase();
-        if outside(&name) {
+        let is_called = all.peek().is_some_and(|next| next.kind == Kind::Sign(b'('));
+        // Scalar functions can also be named without a call (`APPLY file`), so their names are refused wherever they stand.
+        if OUTSIDE.contains(&name.as_str()) || (is_called && outside(&name)) {
             return Err(denied(format!("The function {name}")));
         }
     }

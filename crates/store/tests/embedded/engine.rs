@@ -6,10 +6,10 @@ use clickhouse::{Client, Compression};
 use tlsrpt_store::StoreConfig;
 use tlsrpt_store::embedded::{Embedded, EmbeddedConfig};
 
-pub const READONLY_TOKEN: &str = "the token of the one who reads";
+pub(crate) const READONLY_TOKEN: &str = "the token of the one who reads";
 
 /// The engine runs on a runtime of its own, since each test's runtime ends with the test.
-pub fn config() -> &'static StoreConfig {
+pub(crate) fn config() -> &'static StoreConfig {
     static CONFIG: OnceLock<StoreConfig> = OnceLock::new();
     CONFIG.get_or_init(|| {
         let (sender, receiver) = std::sync::mpsc::channel();
@@ -27,11 +27,21 @@ pub fn config() -> &'static StoreConfig {
     })
 }
 
-/// A client with a database of its own.
-pub async fn client(database: &str) -> Client {
-    let config = config();
-    let client =
-        Client::default().with_url(&config.url).with_user(&config.user).with_password(&config.password).with_compression(Compression::None);
+/// A client of `config`, without compression.
+pub(crate) fn client_of(config: &StoreConfig) -> Client {
+    Client::default().with_url(&config.url).with_user(&config.user).with_password(&config.password).with_compression(Compression::None)
+}
+
+/// A client of the shared engine with a database of its own.
+pub(crate) async fn client(database: &str) -> Client {
+    let client = client_of(config());
     client.query(&format!("CREATE DATABASE {database}")).execute().await.unwrap();
     client.with_database(database)
+}
+
+/// Resident memory of this process.
+pub(crate) fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }

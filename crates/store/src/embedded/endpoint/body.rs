@@ -19,7 +19,7 @@ use super::native::NativeReader;
 use crate::embedded::exception::Exception;
 
 /// What is kept in memory of a body; the rest goes to a file without a name in the data directory.
-const MEMORY_MAX_BYTES: usize = 16 << 20;
+const MEMORY_MAX_BYTES: usize = 8 << 20;
 /// The largest body, as sent.
 const BODY_MAX_BYTES: usize = 1 << 30;
 

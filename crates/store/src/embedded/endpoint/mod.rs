@@ -2,6 +2,7 @@
 
 mod answer;
 mod auth;
+mod blocks;
 mod body;
 mod encoding;
 mod formats;
@@ -33,7 +34,7 @@ use super::engine::Engine;
 use super::exception::Exception;
 
 /// Statements that may wait for their turn.
-const WAITING_MAX: usize = 256;
+const WAITING_MAX: usize = 64;
 /// Pieces of an answer that may wait for the client.
 const PIECES_MAX: usize = 2;
 
@@ -97,9 +98,7 @@ impl Endpoint {
     }
 
     /// A turn on the engine.
-    async fn turn(&self) -> Result<Turn, Exception> {
-        let busy = || Exception::new(202, "TOO_MANY_SIMULTANEOUS_QUERIES", "Too many simultaneous queries");
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy())?;
+    async fn turn(&self, place: OwnedSemaphorePermit) -> Result<Turn, Exception> {
         let closed = || Exception::new(439, "CANNOT_SCHEDULE_TASK", "The engine is stopping");
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| closed())?;
         let engine = self.engine.lock().clone().ok_or_else(closed)?;
@@ -163,6 +162,9 @@ async fn statement(State(endpoint): State<Arc<Endpoint>>, request: Request) -> R
 
 impl Endpoint {
     async fn answer(self: &Arc<Self>, asked: &mut Asked, headers: &axum::http::HeaderMap, body: Body) -> Result<Response, Exception> {
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| Exception::new(202, "TOO_MANY_SIMULTANEOUS_QUERIES", "Too many simultaneous queries"))?;
         let spool = Spool::take(body, &self.directory).await?;
         let mut length = spool.length;
         let mut body = spool.read(headers, asked.native_body)?;
@@ -171,7 +173,7 @@ impl Endpoint {
             body = Box::new(std::io::empty());
             length = 0;
         }
-        let turn = self.turn().await?;
+        let turn = self.turn(place).await?;
         let marker = uuid::Uuid::new_v4().to_string();
         let done = Arc::new(AtomicBool::new(false));
         let running = Running { endpoint: Arc::clone(self), marker: marker.clone(), done: Arc::clone(&done) };
@@ -180,13 +182,18 @@ impl Endpoint {
         let (head, answered) = oneshot::channel();
         let (pieces, received) = mpsc::channel(PIECES_MAX);
         let tag: String = (0..16).map(|_| char::from(b'a' + rand::random::<u8>() % 26)).collect();
-        let sink =
-            Sink { head: Some(head), body: pieces, encoder: asked.encoding.encoder(), tag: tag.clone(), version: self.version.clone() };
+        let sink = Sink {
+            head: Some(head),
+            body: pieces,
+            encoder: asked.encoding.encoder(),
+            done,
+            tag: tag.clone(),
+            version: self.version.clone(),
+        };
         let request = asked.clone();
         let begun = std::time::Instant::now();
         tokio::task::spawn_blocking(move || {
             answer::run(&turn.engine, &request, &marker, body, length, sink);
-            done.store(true, Ordering::Release);
             drop(turn);
         });
         let head = answered.await.map_err(|_| Exception::new(1002, "UNKNOWN_EXCEPTION", "The statement's thread ended"))??;
@@ -199,12 +206,12 @@ impl Endpoint {
         head: &Head,
         tag: &str,
         elapsed: std::time::Duration,
-        received: mpsc::Receiver<Bytes>,
+        received: mpsc::Receiver<Result<Bytes, std::io::Error>>,
         running: Running,
     ) -> Response {
         let stream = futures_util::stream::unfold((received, running), |(mut received, running)| async move {
             let piece = received.recv().await?;
-            Some((Ok::<_, std::convert::Infallible>(piece), (received, running)))
+            Some((piece, (received, running)))
         });
         let mut response = Response::new(Body::from_stream(stream));
         self.name_headers(&mut response, &asked.query_id);
