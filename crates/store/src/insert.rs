@@ -106,8 +106,11 @@ impl Store {
             // Of two replays of one submission in one batch the later counts.
             let same = replays.iter().filter(|replay| replay.submission_id.0 == row.submission_id);
             let Some(replay) = same.max_by_key(|replay| replay.normalized_at) else { continue };
-            if !policies(replay).iter().any(|policy| policy.key.0 == row.report_key && policy.tenant == row.tenant) {
-                tombstones.push(ReportRow::tombstone(row, renormalized(row.version, replay.normalized_at)));
+            let taken_back = renormalized(row.version, replay.normalized_at);
+            // A row of this normalisation or a later one is not the replay's to take: an adoption moved it meanwhile, say.
+            let is_older = row.version < taken_back;
+            if is_older && !policies(replay).iter().any(|policy| policy.key.0 == row.report_key && policy.tenant == row.tenant) {
+                tombstones.push(ReportRow::tombstone(row, taken_back));
             }
         }
         for months in month_sets(tombstones.iter().map(|row| row.month())) {
