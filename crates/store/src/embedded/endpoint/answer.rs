@@ -1,6 +1,8 @@
 //! Runs a request on the engine and sends what comes out of it.
 
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -35,6 +37,8 @@ pub(super) struct Sink {
     pub(super) head: Option<oneshot::Sender<Result<Head, Exception>>>,
     pub(super) body: mpsc::Sender<Bytes>,
     pub(super) encoder: Encoder,
+    /// Set when the statement is over.
+    pub(super) done: Arc<AtomicBool>,
     /// Marks an exception in the middle of a body.
     pub(super) tag: String,
     pub(super) version: String,
@@ -57,13 +61,20 @@ impl Sink {
         if data.is_empty() { Ok(()) } else { self.body.blocking_send(data).map_err(|_| Gone) }
     }
 
+    /// The statement is over. Told before the body ends, or the end of the body would be taken for a client that went away.
+    fn end(&self) {
+        self.done.store(true, Ordering::Release);
+    }
+
     fn finish(mut self) {
+        self.end();
         let encoder = std::mem::replace(&mut self.encoder, Encoder::Plain);
         let _ = self.send(encoder.finish());
     }
 
     /// Reports an exception: as the answer's status, or, when the answer has begun, at the end of its body.
     fn fail(mut self, exception: Exception) {
+        self.end();
         if let Some(head) = self.head.take() {
             let _ = head.send(Err(exception));
             return;
@@ -81,7 +92,8 @@ impl Sink {
 /// Runs the request to its end. Blocks.
 pub(super) fn run(engine: &Engine, asked: &Asked, marker: &str, body: Box<dyn Read + Send>, length: usize, mut sink: Sink) {
     match statement(engine, asked, marker, body, length, &mut sink) {
-        Ok(Ok(())) | Ok(Err(Gone)) => sink.finish(),
+        Ok(Ok(())) => sink.finish(),
+        Ok(Err(Gone)) => sink.end(),
         Err(exception) => sink.fail(exception),
     }
 }

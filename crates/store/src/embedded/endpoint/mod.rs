@@ -181,13 +181,18 @@ impl Endpoint {
         let (head, answered) = oneshot::channel();
         let (pieces, received) = mpsc::channel(PIECES_MAX);
         let tag: String = (0..16).map(|_| char::from(b'a' + rand::random::<u8>() % 26)).collect();
-        let sink =
-            Sink { head: Some(head), body: pieces, encoder: asked.encoding.encoder(), tag: tag.clone(), version: self.version.clone() };
+        let sink = Sink {
+            head: Some(head),
+            body: pieces,
+            encoder: asked.encoding.encoder(),
+            done,
+            tag: tag.clone(),
+            version: self.version.clone(),
+        };
         let request = asked.clone();
         let begun = std::time::Instant::now();
         tokio::task::spawn_blocking(move || {
             answer::run(&turn.engine, &request, &marker, body, length, sink);
-            done.store(true, Ordering::Release);
             drop(turn);
         });
         let head = answered.await.map_err(|_| Exception::new(1002, "UNKNOWN_EXCEPTION", "The statement's thread ended"))??;
