@@ -107,10 +107,11 @@ impl Store {
             let mut after: Option<KeyRow> = None;
             loop {
                 let page = self.unclaimed_keys(domains, after.as_ref()).await?;
-                let Some(last) = page.into_iter().enumerate().last() else { break };
-                moved += last.0 as u64 + 1;
-                self.move_rows(tenant, domains, after.as_ref(), &last.1).await?;
-                after = Some(last.1);
+                let rows = page.len() as u64;
+                let Some(last) = page.into_iter().next_back() else { break };
+                self.move_rows(tenant, domains, after.as_ref(), &last).await?;
+                moved += rows;
+                after = Some(last);
             }
         }
         Ok(moved)

@@ -40,7 +40,8 @@ pub struct Inserted {
 impl Store {
     /// Inserts the outcomes of submissions, each with its payload: their rows, then their ledger entries. When it answers,
     /// all of it is durable. Inserting an outcome again changes nothing. A replayed submission's earlier rows that it no longer
-    /// leads to are taken back.
+    /// leads to are taken back; a row that only lost to such a one before does not come back by itself, since a merge may have
+    /// dropped it: its submission has to be replayed too.
     ///
     /// # Errors
     /// [`StoreError::Retry`] when the same call may succeed later; [`StoreError::Refused`] when it will not.
