@@ -3,14 +3,11 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use clickhouse::{Row, RowWrite, error::Error, insert::Insert};
-use serde::Deserialize;
 use tlsrpt_record::Normalized;
-use tlsrpt_report::{Day, UnixMillis};
-use uuid::Uuid;
 
 use crate::{
     error::{StoreError, StoreResult as _},
-    rows::{ReportRow, SubmissionRow, TombstoneRow, policies, received_at},
+    rows::{CountingRow, ReportRow, SubmissionRow, policies, received_at},
     statement::Statement,
     store::Store,
     version::renormalized,
@@ -43,7 +40,8 @@ pub struct Inserted {
 impl Store {
     /// Inserts the outcomes of submissions, each with its payload: their rows, then their ledger entries. When it answers,
     /// all of it is durable. Inserting an outcome again changes nothing. A replayed submission's earlier rows that it no longer
-    /// leads to are taken back.
+    /// leads to are taken back; a row that only lost to such a one before does not come back by itself, since a merge may have
+    /// dropped it: its submission has to be replayed too.
     ///
     /// # Errors
     /// [`StoreError::Retry`] when the same call may succeed later; [`StoreError::Refused`] when it will not.
@@ -55,58 +53,73 @@ impl Store {
     }
 
     async fn insert_in_order(&self, outcomes: &[(Normalized<'_>, &[u8])]) -> Result<Inserted, StoreError> {
-        let reports =
-            || outcomes.iter().flat_map(|(outcome, _)| policies(outcome).iter().map(move |policy| ReportRow::new(outcome, policy)));
-        let mut inserted = Inserted::default();
-        for months in month_sets(reports().map(|row| Day(row.key_day.into()))) {
-            let mut insert = self.open::<ReportRow<'static>>("reports", REPORTS).await?;
-            for row in reports().filter(|row| months.contains(&month(Day(row.key_day.into())))) {
-                insert.write(&row).await.action(REPORTS)?;
-                inserted.reports += 1;
-            }
-            insert.end().await.action(REPORTS)?;
-        }
+        let reports = self.insert_reports(outcomes).await?;
         let replays: Vec<&Normalized<'_>> = outcomes.iter().map(|(outcome, _)| outcome).filter(|outcome| outcome.replay).collect();
         for replays in replays.chunks(REPLAYS_PER_QUERY_MAX) {
             self.take_back(replays).await?;
         }
-        let submissions = || outcomes.iter().map(|(outcome, payload)| SubmissionRow::new(outcome, payload));
-        for months in month_sets(submissions().map(|row| UnixMillis(row.received_at).day())) {
+        let submissions = self.insert_submissions(outcomes).await?;
+        Ok(Inserted { submissions, reports })
+    }
+
+    async fn insert_reports(&self, outcomes: &[(Normalized<'_>, &[u8])]) -> Result<u64, StoreError> {
+        let mut written = 0;
+        for months in month_sets(report_rows(outcomes).map(|row| row.month())) {
+            let mut insert = self.open::<ReportRow<'static>>("reports", REPORTS).await?;
+            // Plain loops: an iterator's closures held over an await would make this future not Send.
+            for (outcome, _) in outcomes {
+                for policy in policies(outcome) {
+                    let row = ReportRow::new(outcome, policy);
+                    if months.contains(&row.month()) {
+                        insert.write(&row).await.action(REPORTS)?;
+                        written += 1;
+                    }
+                }
+            }
+            insert.end().await.action(REPORTS)?;
+        }
+        Ok(written)
+    }
+
+    async fn insert_submissions(&self, outcomes: &[(Normalized<'_>, &[u8])]) -> Result<u64, StoreError> {
+        let mut written = 0;
+        for months in month_sets(outcomes.iter().map(|(outcome, payload)| SubmissionRow::new(outcome, payload).month())) {
             let mut insert = self.open::<SubmissionRow<'static>>("submissions", SUBMISSIONS).await?;
-            for row in submissions().filter(|row| months.contains(&month(UnixMillis(row.received_at).day()))) {
-                insert.write(&row).await.action(SUBMISSIONS)?;
-                inserted.submissions += 1;
+            for (outcome, payload) in outcomes {
+                let row = SubmissionRow::new(outcome, payload);
+                if months.contains(&row.month()) {
+                    insert.write(&row).await.action(SUBMISSIONS)?;
+                    written += 1;
+                }
             }
             insert.end().await.action(SUBMISSIONS)?;
         }
-        Ok(inserted)
+        Ok(written)
     }
 
     /// Takes back the rows that count, come from these submissions and are not among what the replay led to. A row that
     /// another submission has won is not touched. The tombstone's version is the row's own as of the replay, so a late
     /// redelivery of the earlier outcome does not bring it back.
     async fn take_back(&self, replays: &[&Normalized<'_>]) -> Result<(), StoreError> {
+        let rows = self.rows_of(replays).await?;
         let mut tombstones = Vec::new();
-        for row in self.rows_of(replays).await? {
-            let now = |replay: &&&Normalized<'_>| replay.submission_id.0 == row.submission_id;
-            // Of two replays in one batch the later counts.
-            let Some(replay) = replays.iter().filter(now).max_by_key(|replay| replay.normalized_at) else { continue };
-            let kept = policies(replay).iter().any(|policy| policy.key.0 == row.report_key && policy.tenant == row.tenant);
-            if !kept {
-                tombstones.push(TombstoneRow {
-                    version: renormalized(row.version, replay.normalized_at),
-                    tenant: row.tenant,
-                    policy_domain: row.policy_domain,
-                    key_day: row.key_day,
-                    report_key: row.report_key,
-                    is_deleted: 1,
-                });
+        for row in &rows {
+            // Of two replays of one submission in one batch the later counts.
+            let same = replays.iter().filter(|replay| replay.submission_id.0 == row.submission_id);
+            let Some(replay) = same.max_by_key(|replay| replay.normalized_at) else { continue };
+            let taken_back = renormalized(row.version, replay.normalized_at);
+            // A row of this normalisation or a later one is not the replay's to take: an adoption moved it meanwhile, say.
+            let is_older = row.version < taken_back;
+            if is_older && !policies(replay).iter().any(|policy| policy.key.0 == row.report_key && policy.tenant == row.tenant) {
+                tombstones.push(ReportRow::tombstone(row, taken_back));
             }
         }
-        for months in month_sets(tombstones.iter().map(|row| Day(row.key_day.into()))) {
-            let mut insert = self.open::<TombstoneRow>("reports", REPLAYS).await?;
-            for row in tombstones.iter().filter(|row| months.contains(&month(Day(row.key_day.into())))) {
-                insert.write(row).await.action(REPLAYS)?;
+        for months in month_sets(tombstones.iter().map(|row| row.month())) {
+            let mut insert = self.open::<ReportRow<'static>>("reports", REPLAYS).await?;
+            for row in &tombstones {
+                if months.contains(&row.month()) {
+                    insert.write(row).await.action(REPLAYS)?;
+                }
             }
             insert.end().await.action(REPLAYS)?;
         }
@@ -134,43 +147,12 @@ impl Store {
     }
 }
 
-#[derive(Row, Deserialize)]
-struct CountingRow {
-    #[serde(with = "clickhouse::serde::uuid")]
-    submission_id: Uuid,
-    tenant: String,
-    policy_domain: String,
-    key_day: u16,
-    report_key: u128,
-    version: u128,
+fn report_rows<'a>(outcomes: &'a [(Normalized<'a>, &'a [u8])]) -> impl Iterator<Item = ReportRow<'a>> {
+    outcomes.iter().flat_map(|(outcome, _)| policies(outcome).iter().map(move |policy| ReportRow::new(outcome, policy)))
 }
 
-/// The calendar month, which is the partition, counted from year 0.
-pub(crate) fn month(day: Day) -> i32 {
-    let epoch = jiff::civil::date(1970, 1, 1);
-    let date = epoch.saturating_add(jiff::Span::new().days(day.0.clamp(0, u16::MAX.into())));
-    i32::from(date.year()) * 12 + i32::from(date.month())
-}
-
-/// The months of these days, in sets that one block may hold.
-fn month_sets(days: impl Iterator<Item = Day>) -> Vec<BTreeSet<i32>> {
-    let months: Vec<i32> = days.map(month).collect::<BTreeSet<_>>().into_iter().collect();
+/// Months in sets that one block may hold.
+fn month_sets(months: impl Iterator<Item = i32>) -> Vec<BTreeSet<i32>> {
+    let months: Vec<i32> = months.collect::<BTreeSet<_>>().into_iter().collect();
     months.chunks(PARTITIONS_PER_BLOCK_MAX).map(|chunk| chunk.iter().copied().collect()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-    use super::*;
-
-    #[test]
-    fn a_month_ends_where_the_calendar_ends_it() {
-        let at = |text: &str| month(text.parse().unwrap());
-        for (last, first) in
-            [("2015-12-31", "2016-01-01"), ("2016-02-29", "2016-03-01"), ("2023-02-28", "2023-03-01"), ("2026-11-30", "2026-12-01")]
-        {
-            assert_eq!(at(last) + 1, at(first), "{last}");
-        }
-        assert_eq!(at("2026-11-01"), at("2026-11-30"));
-    }
 }

@@ -12,7 +12,8 @@ struct Migration {
     sql: &'static str,
 }
 
-/// In order; a version that was released is never changed.
+/// In order; a version that was released is never changed. A column that a later one adds needs a DEFAULT: while roles are
+/// updated one by one, writers that do not know it go on inserting.
 const MIGRATIONS: [Migration; 1] = [Migration {
     version: 1,
     name: "001_reports_and_submissions",

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use clickhouse::Row;
-use serde::{Serialize, Serializer, ser::SerializeSeq as _};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeSeq as _};
 use tlsrpt_record::{FailureRecord, Normalized, Outcome, PolicyRecord, SubmissionId};
 use tlsrpt_report::{Day, ReportKey, UnixMillis};
 use uuid::Uuid;
@@ -23,7 +23,7 @@ const RECEIPT_RANGE: std::ops::RangeInclusive<i64> = 1_420_070_400_000..=4_102_4
 pub(crate) struct ReportRow<'a> {
     tenant: &'a str,
     policy_domain: &'a str,
-    pub(crate) key_day: u16,
+    key_day: u16,
     report_key: u128,
     version: u128,
     is_deleted: u8,
@@ -138,15 +138,67 @@ impl<'a> ReportRow<'a> {
     }
 }
 
-/// A row of `reports` that takes another back: its key, a greater version, nothing else.
-#[derive(Row, Serialize)]
-pub(crate) struct TombstoneRow {
+/// The row that counts for one identity now.
+#[derive(Row, Deserialize)]
+pub(crate) struct CountingRow {
+    #[serde(with = "clickhouse::serde::uuid")]
+    pub(crate) submission_id: Uuid,
     pub(crate) tenant: String,
     pub(crate) policy_domain: String,
     pub(crate) key_day: u16,
     pub(crate) report_key: u128,
     pub(crate) version: u128,
-    pub(crate) is_deleted: u8,
+}
+
+impl<'a> ReportRow<'a> {
+    /// A row that takes another back: its key, a greater version, and nothing else.
+    pub(crate) fn tombstone(row: &'a CountingRow, version: u128) -> Self {
+        let failures = &[];
+        Self {
+            tenant: &row.tenant,
+            policy_domain: &row.policy_domain,
+            key_day: row.key_day,
+            report_key: row.report_key,
+            version,
+            is_deleted: 1,
+            day: row.key_day,
+            document: 0,
+            report_group: 0,
+            organization: "",
+            report_id: "",
+            contact: "",
+            period_begin: None,
+            period_end: None,
+            domain_sent: "",
+            policy_type: 0,
+            policy_type_sent: "",
+            policy_strings: &[],
+            policy_mode: -1,
+            policy_max_age: None,
+            mx_hosts: &[],
+            successful: None,
+            failed: None,
+            result_type: Column { failures, field: |f| f.result as i8 },
+            result_type_sent: Column { failures, field: |f| f.result_sent },
+            sending_ip: Column { failures, field: |f| f.sending_ip.map(v6) },
+            sending_ip_sent: Column { failures, field: |f| f.sending_ip_sent },
+            receiving_mx: Column { failures, field: |f| f.receiving_mx },
+            receiving_helo: Column { failures, field: |f| f.receiving_helo },
+            receiving_ip: Column { failures, field: |f| f.receiving_ip.map(v6) },
+            receiving_ip_sent: Column { failures, field: |f| f.receiving_ip_sent },
+            sessions: Column { failures, field: |f| f.sessions },
+            reason: Column { failures, field: |f| f.reason },
+            additional: Column { failures, field: |f| f.additional },
+            warnings: &[],
+            trust: 0,
+            submission_id: row.submission_id,
+            received_at: received_at(SubmissionId(row.submission_id)).0,
+        }
+    }
+
+    pub(crate) fn month(&self) -> i32 {
+        month(Day(self.key_day.into()))
+    }
 }
 
 /// A row of `submissions`.
@@ -154,7 +206,7 @@ pub(crate) struct TombstoneRow {
 pub(crate) struct SubmissionRow<'a> {
     #[serde(with = "clickhouse::serde::uuid")]
     submission_id: Uuid,
-    pub(crate) received_at: i64,
+    received_at: i64,
     normalized_at: i64,
     channel: i8,
     address: &'a str,
@@ -212,6 +264,12 @@ impl<'a> SubmissionRow<'a> {
     }
 }
 
+impl SubmissionRow<'_> {
+    pub(crate) fn month(&self) -> i32 {
+        month(UnixMillis(self.received_at).day())
+    }
+}
+
 /// The policies of an outcome; none of a reject.
 pub(crate) fn policies<'a>(outcome: &'a Normalized<'a>) -> &'a [PolicyRecord<'a>] {
     match &outcome.outcome {
@@ -225,6 +283,13 @@ pub(crate) fn received_at(id: SubmissionId) -> UnixMillis {
     UnixMillis(id.received_at().0.clamp(*RECEIPT_RANGE.start(), *RECEIPT_RANGE.end()))
 }
 
+/// The calendar month, which is the partition, counted from year 0.
+pub(crate) fn month(day: Day) -> i32 {
+    let epoch = jiff::civil::date(1970, 1, 1);
+    let date = epoch.saturating_add(jiff::Span::new().days(day.0.clamp(0, u16::MAX.into())));
+    i32::from(date.year()) * 12 + i32::from(date.month())
+}
+
 /// A day as ClickHouse's Date counts it.
 pub(crate) fn days(day: Day) -> u16 {
     u16::try_from(day.0.max(0)).unwrap_or(u16::MAX)
@@ -234,5 +299,21 @@ fn v6(ip: IpAddr) -> Ipv6Addr {
     match ip {
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),
         IpAddr::V6(v6) => v6,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+    use super::*;
+
+    #[test]
+    fn a_month_ends_where_the_calendar_ends_it() {
+        let at = |text: &str| month(text.parse().unwrap());
+        let ends = [("2015-12-31", "2016-01-01"), ("2016-02-29", "2016-03-01"), ("2023-02-28", "2023-03-01"), ("2026-11-30", "2026-12-01")];
+        for (last, first) in ends {
+            assert_eq!(at(last) + 1, at(first), "{last}");
+        }
+        assert_eq!(at("2026-11-01"), at("2026-11-30"));
     }
 }

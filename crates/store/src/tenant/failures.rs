@@ -8,7 +8,7 @@ use tlsrpt_report::Day;
 
 use super::{
     TenantQueries,
-    spelling::{SPELLING, Spellings, value},
+    spelling::{SPELLING, SPELLING_OF_ROWS, Spellings, value},
 };
 use crate::{
     answer::FailureGroup,
@@ -82,8 +82,8 @@ impl TenantQueries {
     fn failures_statement(&self, filter: &Filter, by: &[FailureDimension]) -> Statement {
         let dimensions: Vec<&str> = by.iter().map(|&dimension| expression(dimension)).collect();
         let mut sql = Statement::new(format!(
-            "SELECT dimensions, argMax(spelling, newest) AS spelling, max(newest) AS newest, {} AS bad, min(first_day) AS first, \
-             max(last_day) AS last FROM (SELECT [{}]::Array(String) AS dimensions, {SPELLING}, min(day) AS first_day, \
+            "SELECT dimensions, {SPELLING}, {} AS bad, min(first_day) AS first, \
+             max(last_day) AS last FROM (SELECT [{}]::Array(String) AS dimensions, {SPELLING_OF_ROWS}, min(day) AS first_day, \
              max(day) AS last_day, ",
             saturated("sum(sum_bad)"),
             dimensions.join(", "),

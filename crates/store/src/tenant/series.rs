@@ -8,7 +8,7 @@ use tlsrpt_report::Day;
 
 use super::{
     TenantQueries,
-    spelling::{SPELLING, Spellings, value},
+    spelling::{SPELLING, SPELLING_OF_ROWS, Spellings, value},
 };
 use crate::{
     answer::Point,
@@ -66,8 +66,8 @@ impl TenantQueries {
         let by_detail = by.contains(&SeriesDimension::ResultType);
         let dimensions: Vec<&str> = by.iter().map(|&dimension| expression(dimension)).collect();
         let mut sql = Statement::new(format!(
-            "SELECT t, dimensions, argMax(spelling, newest) AS spelling, max(newest) AS newest, {} AS ok, {} AS bad \
-             FROM (SELECT {}(day) AS t, [{}]::Array(String) AS dimensions, {SPELLING}, ",
+            "SELECT t, dimensions, {SPELLING}, {} AS ok, {} AS bad \
+             FROM (SELECT {}(day) AS t, [{}]::Array(String) AS dimensions, {SPELLING_OF_ROWS}, ",
             saturated("sum(sum_ok)"),
             saturated("sum(sum_bad)"),
             match step {

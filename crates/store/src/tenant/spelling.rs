@@ -6,9 +6,11 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub(crate) struct Spellings(HashMap<String, (i64, String)>);
 
-/// SQL: the spelling of the newest row of a group, and when that was received.
-pub(crate) const SPELLING: &str =
-    "argMax(trimBoth(organization), received_at) AS spelling, toUnixTimestamp64Milli(max(received_at)) AS newest";
+/// SQL of the inner grouping: the spelling of its newest row, and when that was received.
+pub(crate) const SPELLING_OF_ROWS: &str =
+    "argMax(trimBoth(organization), received_at) AS rows_spelling, toUnixTimestamp64Milli(max(received_at)) AS rows_newest";
+/// SQL of the outer grouping.
+pub(crate) const SPELLING: &str = "argMax(rows_spelling, rows_newest) AS spelling, max(rows_newest) AS newest";
 
 impl Spellings {
     pub(crate) fn learn(&mut self, reporter: &str, spelling: &str, newest: i64) {

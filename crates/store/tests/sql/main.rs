@@ -1,0 +1,14 @@
+//! Schema, inserts and queries against the real engine: one engine for the whole binary, a database for each test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod adoption;
+mod counting;
+mod filters;
+mod groups;
+mod ledger;
+mod lists;
+mod model;
+mod once;
+mod replay;
+mod schema;
+mod support;
