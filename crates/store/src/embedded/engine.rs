@@ -126,8 +126,7 @@ impl Engine {
     /// # Errors
     /// The engine's.
     pub(super) fn kill(&self, query_id: &str) -> Result<(), Exception> {
-        let mut params = Params::new();
-        params.push(("id".to_owned(), query_id.to_owned()));
+        let params = vec![("id".to_owned(), query_id.to_owned())];
         let sql = b"KILL QUERY WHERE Settings['log_comment'] = {id:String} ASYNC";
         self.anchor.lock().query(sql, "Null", &params).map(|_| ())
     }

@@ -71,6 +71,8 @@ pub(super) struct Progress {
 static API: OnceLock<Api> = OnceLock::new();
 /// Connections that are open; the engine runs while there are any.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
+/// Connections that were ever opened.
+static EVER: AtomicUsize = AtomicUsize::new(0);
 static LOADING: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
 
 impl Api {
@@ -81,8 +83,6 @@ impl Api {
             return Ok(api);
         }
         let api = Self::open(path).map_err(|error| EmbeddedError::new(format!("load {}: {error}: run `make libchdb`", path.display())))?;
-        // Registered after the library's own handlers, so it runs before them.
-        exit::register();
         Ok(API.get_or_init(|| api))
     }
 
@@ -136,6 +136,11 @@ impl Api {
         // SAFETY: `pointers` holds `count` NUL-terminated strings that live through the call; the engine copies them.
         let connection = NonNull::new(unsafe { (self.connect)(count, pointers.as_mut_ptr()) })?;
         OPEN.fetch_add(1, Ordering::SeqCst);
+        // Handlers run in the reverse order of registration, and the library registers destructors whenever it first uses
+        // something: so again and again, ever more rarely, to stay the first.
+        if EVER.fetch_add(1, Ordering::SeqCst).saturating_add(1).is_power_of_two() {
+            exit::register();
+        }
         Some(Connection { api: self, connection })
     }
 }

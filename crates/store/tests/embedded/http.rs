@@ -134,7 +134,7 @@ fn exceptions_have_clickhouses_statuses_and_texts() {
         ("SELECT * FROM nowhere", 404, "60"),
         ("SELECT * FROM nowhere.nothing", 404, "81"),
         ("SELECT no_such_function()", 404, "46"),
-        ("SELEC", 400, "62"),
+        ("SELECT FROM WHERE", 400, "62"),
         ("SELECT 1; SELECT 2", 400, "62"),
         ("", 400, "62"),
         ("SELECT 1 INTO OUTFILE '/tmp/never'", 500, "358"),

@@ -53,7 +53,10 @@ async fn in_a_process_of_its_own() {
     match task.as_str() {
         "stop" => embedded.stop().await,
         "exit" => std::process::exit(0),
-        "wait" => std::future::pending::<()>().await,
+        "wait" => {
+            println!("waits at {} for {}", embedded.config.url, embedded.config.password);
+            std::future::pending::<()>().await;
+        }
         "again" => {
             embedded.stop().await;
             let embedded = Embedded::start(EmbeddedConfig::new(&directory)).await.unwrap();
@@ -68,6 +71,22 @@ async fn in_a_process_of_its_own() {
             }
             embedded.stop().await;
             println!("ended {}", query.await.unwrap().is_err());
+        }
+        "stream" => {
+            let before = resident_bytes();
+            let (mut rows, mut sum, mut most) = (0_u64, 0_u64, 0_u64);
+            let sql = "SELECT number, repeat('x', 120) FROM numbers(5000000)";
+            let mut cursor = client.query(sql).fetch::<(u64, String)>().unwrap();
+            while let Some((number, text)) = cursor.next().await.unwrap() {
+                assert_eq!(text.len(), 120);
+                (rows, sum) = (rows + 1, sum + number);
+                if rows % 100_000 == 0 {
+                    most = most.max(resident_bytes());
+                }
+            }
+            assert_eq!((rows, sum), (5_000_000, (0..5_000_000).sum()));
+            println!("grew by {} MB", most.saturating_sub(before) >> 20);
+            embedded.stop().await;
         }
         "measure" => {
             println!("start {started:?}, resident {} MB", resident >> 20);
@@ -120,6 +139,15 @@ fn data_outlives_a_stop_an_exit_without_one_and_a_kill() {
 fn the_engine_can_be_started_again_in_one_process() {
     let directory = tempfile::tempdir().unwrap();
     assert!(said(run(directory.path(), "again")).contains("again 1000\n"));
+}
+
+#[test]
+fn a_result_of_five_million_rows_needs_no_memory_of_its_size() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = said(run(directory.path(), "stream"));
+    let grew = said.lines().find_map(|line| line.strip_prefix("grew by ")?.strip_suffix(" MB")).unwrap().parse::<u64>().unwrap();
+    // 640 MB went through.
+    assert!(grew < 200, "{said}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Runs a request on the engine and sends what comes out of it.
 
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -24,6 +26,9 @@ const ONE_BLOCK_MAX_BYTES: usize = 64 << 20;
 /// Data is handed to the engine in pieces of this size.
 const APPEND_BYTES: usize = 256 << 10;
 
+/// How long an exception in the middle of a body is kept apart from what is before and behind it.
+const EXCEPTION_APART: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// What is known when an answer begins.
 pub(super) struct Head {
     pub(super) format: String,
@@ -33,8 +38,10 @@ pub(super) struct Head {
 /// Where the answer goes: its head once, then pieces of its body.
 pub(super) struct Sink {
     pub(super) head: Option<oneshot::Sender<Result<Head, Exception>>>,
-    pub(super) body: mpsc::Sender<Bytes>,
+    pub(super) body: mpsc::Sender<Result<Bytes, std::io::Error>>,
     pub(super) encoder: Encoder,
+    /// Set when the statement is over.
+    pub(super) done: Arc<AtomicBool>,
     /// Marks an exception in the middle of a body.
     pub(super) tag: String,
     pub(super) version: String,
@@ -54,16 +61,23 @@ impl Sink {
     }
 
     fn send(&mut self, data: Bytes) -> Result<(), Gone> {
-        if data.is_empty() { Ok(()) } else { self.body.blocking_send(data).map_err(|_| Gone) }
+        if data.is_empty() { Ok(()) } else { self.body.blocking_send(Ok(data)).map_err(|_| Gone) }
+    }
+
+    /// The statement is over. Told before the body ends, or the end of the body would be taken for a client that went away.
+    fn end(&self) {
+        self.done.store(true, Ordering::Release);
     }
 
     fn finish(mut self) {
+        self.end();
         let encoder = std::mem::replace(&mut self.encoder, Encoder::Plain);
         let _ = self.send(encoder.finish());
     }
 
     /// Reports an exception: as the answer's status, or, when the answer has begun, at the end of its body.
     fn fail(mut self, exception: Exception) {
+        self.end();
         if let Some(head) = self.head.take() {
             let _ = head.send(Err(exception));
             return;
@@ -72,8 +86,12 @@ impl Sink {
         let length = text.len() + 1;
         let tag = &self.tag;
         let message = format!("\r\n__exception__\r\n{tag}\r\n{text}\n{length} {tag}\r\n__exception__\r\n");
+        // Clients look for the mark at the end of one read, so what was sent before gets a moment to be read. Then the connection
+        // breaks off, so that one who misses the mark has an error nonetheless.
+        std::thread::sleep(EXCEPTION_APART);
         if self.push(message.as_bytes()).is_ok() {
-            self.finish();
+            std::thread::sleep(EXCEPTION_APART);
+            let _ = self.body.blocking_send(Err(std::io::Error::other("the statement failed")));
         }
     }
 }
@@ -81,7 +99,8 @@ impl Sink {
 /// Runs the request to its end. Blocks.
 pub(super) fn run(engine: &Engine, asked: &Asked, marker: &str, body: Box<dyn Read + Send>, length: usize, mut sink: Sink) {
     match statement(engine, asked, marker, body, length, &mut sink) {
-        Ok(Ok(())) | Ok(Err(Gone)) => sink.finish(),
+        Ok(Ok(())) => sink.finish(),
+        Ok(Err(Gone)) => sink.end(),
         Err(exception) => sink.fail(exception),
     }
 }

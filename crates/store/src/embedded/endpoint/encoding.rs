@@ -55,7 +55,7 @@ impl Encoding {
         match self {
             Self::Plain => Encoder::Plain,
             Self::Native => Encoder::Native,
-            Self::Gzip => Encoder::Gzip(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast())),
+            Self::Gzip => Encoder::Gzip(Box::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()))),
             Self::Lz4 => Encoder::Lz4(Box::new(lz4_flex::frame::FrameEncoder::new(Vec::new()))),
         }
     }
@@ -65,7 +65,7 @@ impl Encoding {
 pub(super) enum Encoder {
     Plain,
     Native,
-    Gzip(flate2::write::GzEncoder<Vec<u8>>),
+    Gzip(Box<flate2::write::GzEncoder<Vec<u8>>>),
     Lz4(Box<lz4_flex::frame::FrameEncoder<Vec<u8>>>),
 }
 

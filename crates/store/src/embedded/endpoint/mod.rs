@@ -181,13 +181,18 @@ impl Endpoint {
         let (head, answered) = oneshot::channel();
         let (pieces, received) = mpsc::channel(PIECES_MAX);
         let tag: String = (0..16).map(|_| char::from(b'a' + rand::random::<u8>() % 26)).collect();
-        let sink =
-            Sink { head: Some(head), body: pieces, encoder: asked.encoding.encoder(), tag: tag.clone(), version: self.version.clone() };
+        let sink = Sink {
+            head: Some(head),
+            body: pieces,
+            encoder: asked.encoding.encoder(),
+            done,
+            tag: tag.clone(),
+            version: self.version.clone(),
+        };
         let request = asked.clone();
         let begun = std::time::Instant::now();
         tokio::task::spawn_blocking(move || {
             answer::run(&turn.engine, &request, &marker, body, length, sink);
-            done.store(true, Ordering::Release);
             drop(turn);
         });
         let head = answered.await.map_err(|_| Exception::new(1002, "UNKNOWN_EXCEPTION", "The statement's thread ended"))??;
@@ -200,12 +205,12 @@ impl Endpoint {
         head: &Head,
         tag: &str,
         elapsed: std::time::Duration,
-        received: mpsc::Receiver<Bytes>,
+        received: mpsc::Receiver<Result<Bytes, std::io::Error>>,
         running: Running,
     ) -> Response {
         let stream = futures_util::stream::unfold((received, running), |(mut received, running)| async move {
             let piece = received.recv().await?;
-            Some((Ok::<_, std::convert::Infallible>(piece), (received, running)))
+            Some((piece, (received, running)))
         });
         let mut response = Response::new(Body::from_stream(stream));
         self.name_headers(&mut response, &asked.query_id);
