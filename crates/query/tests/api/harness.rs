@@ -30,9 +30,7 @@ static ENGINE: LazyLock<StoreConfig> = LazyLock::new(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let dir = TempDir::new().unwrap();
         runtime.block_on(async {
-            let config =
-                EmbeddedConfig { data_dir: dir.path().to_owned(), library: None, listen: "127.0.0.1:0".parse().unwrap(), token: None };
-            let engine = Embedded::start(config).await.expect("the engine starts");
+            let engine = Embedded::start(EmbeddedConfig::new(dir.path())).await.expect("the engine starts");
             sender.send(engine.config.clone()).unwrap();
             std::future::pending::<()>().await;
         });

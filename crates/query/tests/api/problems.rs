@@ -35,7 +35,7 @@ async fn a_query_that_is_not_understood_is_answered_with_what_was_probably_meant
     check("/v1/summary?sending_net=192.0.2.0/40", "invalid-parameter", "sending_net", None).await;
     check("/v1/reports?limit=0", "invalid-parameter", "limit", None).await;
     check("/v1/reports?limit=1001", "invalid-parameter", "limit", None).await;
-    check("/v1/domains?limit=5", "unknown-parameter", "limit", Some("to")).await;
+    check("/v1/domains?reporters=x", "unknown-parameter", "reporters", Some("reporter")).await;
     check("/admin/v1/submissions?fate=reject", "invalid-parameter", "fate", Some("rejected")).await;
     check("/admin/v1/submissions?fat=rejected", "unknown-parameter", "fat", Some("fate")).await;
     check("/admin/v1/ledger?from=2026-02-02&to=2026-02-01", "invalid-parameter", "from", None).await;
