@@ -96,8 +96,8 @@ impl Store {
 
     /// Moves the unclaimed rows of these policy domains to `tenant`; answers how many moved. Idempotent, and safe beside a
     /// writer: a row that arrives meanwhile stays unclaimed until the next call. Rows move in bounded steps, each by one
-    /// INSERT of the owner's rows and of tombstones that are greater than the rows they take away by a step of version: a
-    /// better row that arrives meanwhile is greater still.
+    /// INSERT of the owner's rows and of tombstones, both one version later than the row that moves: a redelivery of that
+    /// row finds the tombstone greater, and a better row that arrives meanwhile is greater than the tombstone.
     ///
     /// # Errors
     /// [`StoreError::Retry`] when the same call may succeed later; what was moved stays moved.
@@ -107,10 +107,11 @@ impl Store {
             let mut after: Option<KeyRow> = None;
             loop {
                 let page = self.unclaimed_keys(domains, after.as_ref()).await?;
-                let Some(last) = page.into_iter().enumerate().last() else { break };
-                moved += last.0 as u64 + 1;
-                self.move_rows(tenant, domains, after.as_ref(), &last.1).await?;
-                after = Some(last.1);
+                let rows = page.len() as u64;
+                let Some(last) = page.into_iter().next_back() else { break };
+                self.move_rows(tenant, domains, after.as_ref(), &last).await?;
+                moved += rows;
+                after = Some(last);
             }
         }
         Ok(moved)
@@ -138,7 +139,7 @@ impl Store {
         let values = OWNED.map(|column| format!("if(moved = 1, defaultValueOfTypeName(toTypeName(`{column}`)), `{column}`)")).join(", ");
         let mut sql = Statement::new(format!("INSERT INTO reports (tenant, version, is_deleted, {CARRIED}, {owned}) SELECT "));
         sql.bind("if(moved = 1, '', ?)", tenant.as_str());
-        sql.push(&format!(", version + moved, moved, {CARRIED}, {values} FROM (SELECT * FROM reports FINAL WHERE "));
+        sql.push(&format!(", version + 1, moved, {CARRIED}, {values} FROM (SELECT * FROM reports FINAL WHERE "));
         sql.append(unclaimed(domains, after));
         sql.bind(" AND (policy_domain, key_day, report_key) <= (?", last.policy_domain.as_str());
         sql.bind(", toDate(?)", i64::from(last.key_day)).bind(", toUInt128(?))", last.report_key);

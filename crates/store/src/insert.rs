@@ -40,7 +40,8 @@ pub struct Inserted {
 impl Store {
     /// Inserts the outcomes of submissions, each with its payload: their rows, then their ledger entries. When it answers,
     /// all of it is durable. Inserting an outcome again changes nothing. A replayed submission's earlier rows that it no longer
-    /// leads to are taken back.
+    /// leads to are taken back; a row that only lost to such a one before does not come back by itself, since a merge may have
+    /// dropped it: its submission has to be replayed too.
     ///
     /// # Errors
     /// [`StoreError::Retry`] when the same call may succeed later; [`StoreError::Refused`] when it will not.
@@ -106,8 +107,11 @@ impl Store {
             // Of two replays of one submission in one batch the later counts.
             let same = replays.iter().filter(|replay| replay.submission_id.0 == row.submission_id);
             let Some(replay) = same.max_by_key(|replay| replay.normalized_at) else { continue };
-            if !policies(replay).iter().any(|policy| policy.key.0 == row.report_key && policy.tenant == row.tenant) {
-                tombstones.push(ReportRow::tombstone(row, renormalized(row.version, replay.normalized_at)));
+            let taken_back = renormalized(row.version, replay.normalized_at);
+            // A row of this normalisation or a later one is not the replay's to take: an adoption moved it meanwhile, say.
+            let is_older = row.version < taken_back;
+            if is_older && !policies(replay).iter().any(|policy| policy.key.0 == row.report_key && policy.tenant == row.tenant) {
+                tombstones.push(ReportRow::tombstone(row, taken_back));
             }
         }
         for months in month_sets(tombstones.iter().map(|row| row.month())) {

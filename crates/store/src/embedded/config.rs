@@ -100,3 +100,12 @@ fn cached_library() -> Option<PathBuf> {
         .or_else(|| set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache"))).map(|cache| cache.join("tlsrpt")))?;
     Some(cache.join("libchdb").join(PACKAGE_VERSION).join(std::env::consts::ARCH).join("libchdb.so"))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_library_that_is_looked_for_is_the_one_that_the_script_fetches() {
+        let lock = include_str!("../../../../scripts/libchdb.lock");
+        assert!(lock.lines().any(|line| line == format!("version {}", super::PACKAGE_VERSION)), "{lock}");
+    }
+}

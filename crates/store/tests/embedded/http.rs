@@ -309,3 +309,36 @@ fn a_statement_beyond_a_mebibyte_is_refused() {
     let answer = post(&[], format!("SELECT '{}'", "x".repeat(1 << 20)));
     assert_eq!((answer.status, answer.header("x-clickhouse-exception-code")), (413, Some("55")));
 }
+
+/// All that a result of this test has in Native, by column, with the engine's own answer to `SELECT … FORMAT Native` as the truth.
+#[test]
+fn native_blocks_of_a_newer_revision_say_what_those_of_revision_zero_say() {
+    let columns = "number AS a, toString(number) AS b, toLowCardinality('k') AS c, [toLowCardinality(b), 'x'] AS d, \
+        CAST(NULL, 'Nullable(Int32)') AS e, tuple(a, b) AS f, CAST(tuple(1, 'x'), 'Tuple(one UInt8, `the two` String)') AS g, \
+        map(b, [a, 1]) AS h, toDecimal128(1, 3) AS i, toDateTime64(0, 3, 'UTC') AS j, toUUID('00000000-0000-0000-0000-000000000001') AS k, \
+        CAST('a,(', 'Enum8(\\'a,(\\' = 1)') AS l, toFixedString('abc', 5) AS m, CAST(NULL, 'LowCardinality(Nullable(String))') AS n, \
+        CAST([], 'Array(LowCardinality(String))') AS o, toIPv6('::1') AS p";
+    let sql = format!("SELECT {columns} FROM numbers(3) FORMAT Native");
+    let plain = post(&[], &sql);
+    let old = post(&[("client_protocol_version", "54405")], &sql);
+    let new = post(&[("client_protocol_version", "54460")], &sql);
+    for answer in [&plain, &old, &new] {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    // Every column was walked through: the block has its info, and one byte for each of the 16 columns.
+    assert_eq!(old.body[8..], plain.body[..]);
+    assert_eq!(new.body.len(), plain.body.len() + 8 + 16);
+    // Where the bytes stand is seen by reading the block back as it is sent by clients, which is revision 0.
+    let names: Vec<u8> = (b'a'..=b'p').collect();
+    let mut rest = &new.body[8..];
+    for name in names {
+        let mark = [1, name];
+        let at = rest.windows(2).position(|window| window == mark).unwrap_or_else(|| panic!("column {} is lost", char::from(name)));
+        let kind = usize::from(rest[at + 2]);
+        let (length, head) = if kind < 128 { (kind, 3) } else { ((kind & 127) | usize::from(rest[at + 3]) << 7, 4) };
+        assert_eq!(rest[at + head + length], 0, "column {}", char::from(name));
+        rest = &rest[at + head + length + 1..];
+    }
+    let answer = post(&[("client_protocol_version", "54460")], "SELECT 1::Dynamic AS d FORMAT Native");
+    assert_eq!((answer.status, answer.header("x-clickhouse-exception-code")), (501, Some("48")), "{}", answer.text());
+}

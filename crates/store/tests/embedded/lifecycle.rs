@@ -53,7 +53,10 @@ async fn in_a_process_of_its_own() {
     match task.as_str() {
         "stop" => embedded.stop().await,
         "exit" => std::process::exit(0),
-        "wait" => std::future::pending::<()>().await,
+        "wait" => {
+            println!("waits at {} for {}", embedded.config.url, embedded.config.password);
+            std::future::pending::<()>().await;
+        }
         "again" => {
             embedded.stop().await;
             let embedded = Embedded::start(EmbeddedConfig::new(&directory)).await.unwrap();

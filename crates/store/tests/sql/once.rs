@@ -48,7 +48,7 @@ async fn of_two_reports_with_equal_trust_the_first_received_stays_whatever_came_
     let store = store().await;
     let early = sent(noon(0), 1, vec![policy("acme", "example.com", 1).sessions(1, 1)]);
     let late = sent(noon(1), 2, vec![policy("acme", "example.com", 1).sessions(2, 2)]);
-    insert(&store, &[late.clone()]).await;
+    insert(&store, std::slice::from_ref(&late)).await;
     insert(&store, &[early]).await;
     insert(&store, &[late]).await;
     assert_eq!(figures(&store, "acme").await, (1, 1, 1));

@@ -52,3 +52,24 @@ async fn a_reject_that_is_replayed_with_success_is_stored_and_the_other_way_roun
     assert_eq!((item.fate, item.reason.as_deref()), (Fate::Rejected, Some("no-policy")));
     assert_eq!(figures(&store, "acme").await, (10, 0, 1));
 }
+
+/// The replay's record came again after its row had moved, and took the owner's row back while the unclaimed one stayed dead.
+#[tokio::test]
+async fn a_replay_redelivered_after_its_row_was_adopted_leaves_the_owner_s_row() {
+    let store = store().await;
+    let before = sent(noon(0), 1, vec![policy("", "example.com", 1)]);
+    let replay = before.clone().replayed(60, vec![policy("", "example.com", 1)]);
+    let domains = ["example.com".to_owned()];
+    let acme = crate::support::tenant("acme");
+    insert(&store, std::slice::from_ref(&before)).await;
+    store.adopt(&acme, &domains).await.unwrap();
+    // Normalized with the view from before the registration: unclaimed until the next adoption.
+    insert(&store, std::slice::from_ref(&replay)).await;
+    assert_eq!(store.fates(None, None).await.unwrap(), Fates { unclaimed: 1, ..Fates::default() });
+    store.adopt(&acme, &domains).await.unwrap();
+    for record in [&replay, &before, &replay] {
+        insert(&store, std::slice::from_ref(record)).await;
+        assert_eq!(figures(&store, "acme").await, (10, 0, 1));
+        assert_eq!(store.fates(None, None).await.unwrap(), Fates { stored: 1, ..Fates::default() });
+    }
+}

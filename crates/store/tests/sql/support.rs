@@ -1,7 +1,7 @@
 //! The engine, and reports to put into it.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -24,8 +24,7 @@ pub(crate) fn config() -> StoreConfig {
     static ENGINE: OnceLock<StoreConfig> = OnceLock::new();
     static DATABASES: AtomicU64 = AtomicU64::new(0);
     let engine = ENGINE.get_or_init(|| {
-        let data_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("store-sql");
-        let _ = std::fs::remove_dir_all(&data_dir);
+        let data_dir = fresh_directory();
         let (send, receive) = std::sync::mpsc::channel();
         // A runtime of its own: a test's ends with the test.
         std::thread::spawn(move || {
@@ -37,6 +36,21 @@ pub(crate) fn config() -> StoreConfig {
         receive.recv().expect("the engine starts")
     });
     StoreConfig { database: format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed)), ..engine.clone() }
+}
+
+/// A directory of this process; those of processes that ended are removed, since nothing runs when a test binary ends.
+fn fresh_directory() -> PathBuf {
+    let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("store-sql");
+    std::fs::create_dir_all(&all).unwrap();
+    for entry in std::fs::read_dir(&all).unwrap().map(Result::unwrap) {
+        if !Path::new("/proc").join(entry.file_name()).exists() {
+            // Another process may be removing it too.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    let own = all.join(std::process::id().to_string());
+    assert!(!own.exists(), "{} is left over and cannot be removed", own.display());
+    own
 }
 
 /// A store with the schema in a database of its own.

@@ -120,7 +120,7 @@ async fn roles(started: Started<'_>, pipeline: &Pipeline, shutdown: &Cancellatio
         return Ok(Ending::Asked);
     }
 
-    let intake = Intake::new(config.edge.intake.clone(), Arc::clone(&registry), log.producer(), tlsrpt_edge::Metrics::register(metrics)?);
+    let intake = Intake::open(config.edge.intake.clone(), &*log, Arc::clone(&registry), tlsrpt_edge::Metrics::register(metrics)?).await?;
     let edge = Https::bind(
         config.listen.https,
         HttpsParts {
@@ -128,7 +128,7 @@ async fn roles(started: Started<'_>, pipeline: &Pipeline, shutdown: &Cancellatio
             tls: config.tls.clone().into(),
             data_dir: config.data_dir.clone(),
             hosts: config.mail_hosts.clone(),
-            intake: Arc::new(intake),
+            intake,
             health: health.clone(),
         },
     )

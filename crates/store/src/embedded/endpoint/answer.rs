@@ -1,5 +1,6 @@
 //! Runs a request on the engine and sends what comes out of it.
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,10 +9,10 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::auth::Rights;
-use super::body;
 use super::encoding::Encoder;
 use super::formats::Joining;
 use super::request::Asked;
+use super::{blocks, body};
 use crate::embedded::engine::{Engine, Session};
 use crate::embedded::exception::Exception;
 use crate::embedded::library::{Connection, Progress};
@@ -26,6 +27,9 @@ const ONE_BLOCK_MAX_BYTES: usize = 64 << 20;
 /// Data is handed to the engine in pieces of this size.
 const APPEND_BYTES: usize = 256 << 10;
 
+/// How long an exception in the middle of a body is kept apart from what is before and behind it.
+const EXCEPTION_APART: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// What is known when an answer begins.
 pub(super) struct Head {
     pub(super) format: String,
@@ -35,7 +39,7 @@ pub(super) struct Head {
 /// Where the answer goes: its head once, then pieces of its body.
 pub(super) struct Sink {
     pub(super) head: Option<oneshot::Sender<Result<Head, Exception>>>,
-    pub(super) body: mpsc::Sender<Bytes>,
+    pub(super) body: mpsc::Sender<Result<Bytes, std::io::Error>>,
     pub(super) encoder: Encoder,
     /// Set when the statement is over.
     pub(super) done: Arc<AtomicBool>,
@@ -58,7 +62,7 @@ impl Sink {
     }
 
     fn send(&mut self, data: Bytes) -> Result<(), Gone> {
-        if data.is_empty() { Ok(()) } else { self.body.blocking_send(data).map_err(|_| Gone) }
+        if data.is_empty() { Ok(()) } else { self.body.blocking_send(Ok(data)).map_err(|_| Gone) }
     }
 
     /// The statement is over. Told before the body ends, or the end of the body would be taken for a client that went away.
@@ -83,8 +87,12 @@ impl Sink {
         let length = text.len() + 1;
         let tag = &self.tag;
         let message = format!("\r\n__exception__\r\n{tag}\r\n{text}\n{length} {tag}\r\n__exception__\r\n");
+        // Clients look for the mark at the end of one read, so what was sent before gets a moment to be read. Then the connection
+        // breaks off, so that one who misses the mark has an error nonetheless.
+        std::thread::sleep(EXCEPTION_APART);
         if self.push(message.as_bytes()).is_ok() {
-            self.finish();
+            std::thread::sleep(EXCEPTION_APART);
+            let _ = self.body.blocking_send(Err(std::io::Error::other("the statement failed")));
         }
     }
 }
@@ -154,7 +162,8 @@ fn statement(
                 let message = format!("The result is larger than {WHOLE_RESULT_MAX_BYTES} bytes: ask for a format of plain rows");
                 return Err(Exception::new(396, "TOO_MANY_ROWS_OR_BYTES", message));
             }
-            Ok(sink.start(Head { format, progress: chunk.progress() }).and_then(|()| sink.push(chunk.bytes())))
+            let bytes = shaped(chunk.bytes(), &format, asked.revision)?;
+            Ok(sink.start(Head { format, progress: chunk.progress() }).and_then(|()| sink.push(&bytes)))
         }
     }
 }
@@ -197,6 +206,14 @@ fn insert(
     stream.finish()
 }
 
+/// The bytes as the client's revision has them.
+fn shaped<'bytes>(bytes: &'bytes [u8], format: &str, revision: u64) -> Result<Cow<'bytes, [u8]>, Exception> {
+    if revision == 0 || !format.eq_ignore_ascii_case("Native") {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    blocks::with_revision(bytes, revision).map(Cow::Owned)
+}
+
 fn select(
     connection: &mut Connection,
     asked: &Asked,
@@ -206,17 +223,16 @@ fn select(
     sink: &mut Sink,
 ) -> Result<Result<(), Gone>, Exception> {
     let mut stream = connection.stream(sql, format, &asked.params)?;
-    // The first piece decides over the status.
-    let mut next = stream.next()?;
-    if sink.start(Head { format: format.to_owned(), progress: Progress::default() }).is_err() {
-        return Ok(Err(Gone));
-    }
     let mut header: Option<Vec<u8>> = None;
-    while let Some(chunk) = next {
-        let bytes = chunk.bytes();
+    while let Some(chunk) = stream.next()? {
+        let bytes = shaped(chunk.bytes(), format, asked.revision)?;
+        // The first piece decides over the status; later calls do nothing.
+        if sink.start(Head { format: format.to_owned(), progress: Progress::default() }).is_err() {
+            return Ok(Err(Gone));
+        }
         let begin = match &header {
             None => {
-                header = Some(bytes.get(..joining.header_length(bytes)).unwrap_or_default().to_vec());
+                header = Some(bytes.get(..joining.header_length(&bytes)).unwrap_or_default().to_vec());
                 0
             }
             Some(header) if bytes.starts_with(header) => header.len(),
@@ -225,7 +241,6 @@ fn select(
         if sink.push(bytes.get(begin..).unwrap_or_default()).is_err() {
             return Ok(Err(Gone));
         }
-        next = stream.next()?;
     }
-    Ok(Ok(()))
+    Ok(sink.start(Head { format: format.to_owned(), progress: Progress::default() }))
 }

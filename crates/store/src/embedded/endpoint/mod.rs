@@ -2,6 +2,7 @@
 
 mod answer;
 mod auth;
+mod blocks;
 mod body;
 mod encoding;
 mod formats;
@@ -205,12 +206,12 @@ impl Endpoint {
         head: &Head,
         tag: &str,
         elapsed: std::time::Duration,
-        received: mpsc::Receiver<Bytes>,
+        received: mpsc::Receiver<Result<Bytes, std::io::Error>>,
         running: Running,
     ) -> Response {
         let stream = futures_util::stream::unfold((received, running), |(mut received, running)| async move {
             let piece = received.recv().await?;
-            Some((Ok::<_, std::convert::Infallible>(piece), (received, running)))
+            Some((piece, (received, running)))
         });
         let mut response = Response::new(Body::from_stream(stream));
         self.name_headers(&mut response, &asked.query_id);

@@ -38,6 +38,8 @@ pub(super) struct Asked {
     /// The body is in ClickHouse's compressed blocks.
     pub(super) native_body: bool,
     pub(super) encoding: Encoding,
+    /// The revision of the client's protocol, which shapes the Native format.
+    pub(super) revision: u64,
     /// The client believes that the engine keeps things for it between requests.
     pub(super) in_session: bool,
     /// The answer waits for the end of the statement.
@@ -66,6 +68,7 @@ impl Asked {
             query_id: String::new(),
             native_body: false,
             encoding: Encoding::Plain,
+            revision: 0,
             in_session: false,
             wait_end: false,
         };
@@ -81,7 +84,8 @@ impl Asked {
                 "enable_http_compression" => over_http = is_on(&value),
                 "wait_end_of_query" => asked.wait_end = is_on(&value),
                 "session_id" => asked.in_session = !value.is_empty(),
-                "password" | "client_protocol_version" => {}
+                "client_protocol_version" => asked.revision = value.trim().parse().unwrap_or(0),
+                "password" => {}
                 // Another dialect would be parsed by other rules than those that the statement was checked by.
                 "dialect" if rights == Rights::Read => {
                     return Err(Exception::new(497, "ACCESS_DENIED", "The setting dialect is not allowed for a read-only user"));
