@@ -6,7 +6,9 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use tlsrpt_log::{BatchLimits, Delivered, EmbeddedConfig, EmbeddedLog, Log, Position, Record};
 use tlsrpt_normalizer::{Metrics, NormalizerConfig, NormalizerError, Owners, REASON_INTERNAL, REASON_UNREADABLE, Tally, normalize, run};
-use tlsrpt_record::{Channel, NORMALIZED, NORMALIZER_GROUP, Normalized, Outcome, SUBMISSIONS, Submission, SubmissionId, TenantId, WRITER_GROUP};
+use tlsrpt_record::{
+    Channel, NORMALIZED, NORMALIZER_GROUP, Normalized, Outcome, SUBMISSIONS, Submission, SubmissionId, TenantId, WRITER_GROUP,
+};
 use tlsrpt_report::{Domain, Trust, UnixMillis};
 use tlsrpt_telemetry::{Health, prometheus::Registry};
 use tokio_util::sync::CancellationToken;
@@ -114,7 +116,8 @@ struct Running {
 
 async fn start(records: impl IntoIterator<Item = Record>) -> Running {
     let dir = tempfile::tempdir().unwrap();
-    let log = EmbeddedLog::open(EmbeddedConfig { dir: dir.path().to_owned(), record_max_bytes: 1 << 20, in_flight_max_bytes: 1 << 20 }).unwrap();
+    let log =
+        EmbeddedLog::open(EmbeddedConfig { dir: dir.path().to_owned(), record_max_bytes: 1 << 20, in_flight_max_bytes: 1 << 20 }).unwrap();
     log.declare(&SUBMISSIONS).await.unwrap();
     log.declare(&NORMALIZED).await.unwrap();
     for record in records {

@@ -11,13 +11,13 @@ use anyhow::Context as _;
 use crate::config::{Config, Secret};
 
 /// File in the data directory that holds a generated key.
-pub const ADMIN_KEY_FILE: &str = "admin-key";
+pub(crate) const ADMIN_KEY_FILE: &str = "admin-key";
 /// Random bytes in a generated key.
 const KEY_BYTES: usize = 32;
 
 /// The key from the configuration, else from the data directory, else a new one that is kept there with mode 0600. Logs the
 /// place of a kept key, never the key.
-pub fn load_or_create(config: &Config) -> anyhow::Result<Secret> {
+pub(crate) fn load_or_create(config: &Config) -> anyhow::Result<Secret> {
     if config.admin_key.is_some() {
         return load(config);
     }
@@ -33,7 +33,7 @@ pub fn load_or_create(config: &Config) -> anyhow::Result<Secret> {
 }
 
 /// The key from the configuration, else from the data directory.
-pub fn load(config: &Config) -> anyhow::Result<Secret> {
+pub(crate) fn load(config: &Config) -> anyhow::Result<Secret> {
     if let Some(key) = &config.admin_key {
         anyhow::ensure!(!key.reveal().trim().is_empty(), "the admin key is empty: leave it out to have one made");
         return Ok(key.clone());

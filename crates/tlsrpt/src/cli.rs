@@ -12,18 +12,18 @@ use crate::config::Overrides;
 /// from flags, TLSRPT_… variables and a TOML file; `tlsrpt config` shows what is in force.
 #[derive(Parser, Debug)]
 #[command(name = "tlsrpt", version, about, propagate_version = true, arg_required_else_help = true, max_term_width = 110)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
     /// Settings.
     #[command(flatten)]
-    pub overrides: Overrides,
+    pub(crate) overrides: Overrides,
 }
 
 /// What to do.
 #[derive(Subcommand, Debug)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run every role in this process, on the embedded log and (unless --clickhouse-url is given) the embedded database
     AllInOne,
     /// Show the effective configuration as TOML, secrets masked

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let config = match config::load(&cli.overrides) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("tlsrpt: {:#}", anyhow::Error::from(error));
+            eprintln!("tlsrpt: {error:#}");
             return ExitCode::from(EXIT_USAGE);
         }
     };

@@ -1,6 +1,6 @@
 //! One batch into the database, whatever single records in it are like.
 
-use std::{future::Future, pin::Pin, time::Instant};
+use std::time::Instant;
 
 use tlsrpt_log::Delivered;
 use tlsrpt_record::{Channel, NORMALIZED, Normalized, NormalizedError, Outcome, PoisonExceeded, PoisonRation, id_of_unreadable};
@@ -61,33 +61,34 @@ impl Inserter {
     }
 
     /// Inserts all entries at once; when the database refuses, halves them until the one that it refuses stands alone.
-    fn insert_entries<'s>(
-        &'s mut self,
-        entries: &'s mut [Entry<'_>],
-    ) -> Pin<Box<dyn Future<Output = Result<(), InsertError>> + Send + 's>> {
-        Box::pin(async move {
-            let Err(refused) = self.insert_or_wait(entries).await else { return Ok(()) };
-            match entries {
-                [] => Ok(()),
-                [(normalized, _)] => {
-                    if let Outcome::Rejected { .. } = normalized.outcome {
-                        return Err(InsertError::Refused(refused));
-                    }
-                    tracing::error!(submission_id = %normalized.submission_id, error = &refused as &dyn std::error::Error, "the database refuses a record; it is kept as a reject");
-                    self.reject()?;
-                    normalized.outcome = Outcome::Rejected {
-                        reason: REASON_REFUSED,
-                        detail: "the database refused the rows; the payload is kept and can be replayed",
-                    };
-                    self.insert_entries(entries).await
-                }
-                _ => {
-                    let (first, second) = entries.split_at_mut(entries.len() / 2);
-                    self.insert_entries(first).await?;
-                    self.insert_entries(second).await
-                }
+    async fn insert_entries(&mut self, entries: &mut [Entry<'_>]) -> Result<(), InsertError> {
+        // Ranges yet to insert, the first on top.
+        let mut ranges = vec![0..entries.len()];
+        while let Some(range) = ranges.pop() {
+            let Some(part) = entries.get_mut(range.clone()) else { continue };
+            let Err(refused) = self.insert_or_wait(part).await else { continue };
+            if let [(normalized, _)] = part {
+                self.turn_into_reject(normalized, refused)?;
+                ranges.push(range);
+            } else {
+                let middle = range.start + range.len() / 2;
+                ranges.extend([middle..range.end, range.start..middle]);
             }
-        })
+        }
+        Ok(())
+    }
+
+    /// What the database refuses is kept as a reject; when it refuses that too, nothing more can be done for it.
+    fn turn_into_reject(&mut self, normalized: &mut Normalized<'_>, refused: StoreError) -> Result<(), InsertError> {
+        if let Outcome::Rejected { .. } = normalized.outcome {
+            return Err(InsertError::Refused(refused));
+        }
+        let error = &refused as &dyn std::error::Error;
+        tracing::error!(submission_id = %normalized.submission_id, error, "the database refuses a record; it is kept as a reject");
+        self.reject()?;
+        normalized.outcome =
+            Outcome::Rejected { reason: REASON_REFUSED, detail: "the database refused the rows; the payload is kept and can be replayed" };
+        Ok(())
     }
 
     /// Inserts all entries, waiting for a database that is away.

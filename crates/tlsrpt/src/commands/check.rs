@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tlsrpt_report::{Context, Domain, Failure, Policy, Report, UnixMillis, UnixSeconds, WarningCode};
 
 /// Reads each file and prints what is understood; the status tells whether every file could be counted.
-pub fn run(files: &[PathBuf], as_json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(files: &[PathBuf], as_json: bool) -> anyhow::Result<ExitCode> {
     let mut all_counted = true;
     for path in files {
         let payload = read(path)?;
@@ -36,12 +36,14 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 /// What is understood of one payload.
 fn check(path: &Path, payload: &[u8]) -> Value {
     let file = path.display().to_string();
-    let rejected = |reject: &tlsrpt_report::Reject| json!({"file": file, "rejected": {"reason": reject.code(), "detail": reject.to_string()}});
+    let rejected =
+        |reject: &tlsrpt_report::Reject| json!({"file": file, "rejected": {"reason": reject.code(), "detail": reject.to_string()}});
     let documents = match tlsrpt_report::open(payload) {
         Ok(documents) => documents,
         Err(reject) => return rejected(&reject),
     };
-    let context = Context { received_at: now(), report_domain: None, subject: None, file_name: path.file_name().and_then(|name| name.to_str()) };
+    let context =
+        Context { received_at: now(), report_domain: None, subject: None, file_name: path.file_name().and_then(|name| name.to_str()) };
     let mut reports = Vec::with_capacity(documents.len());
     let mut rejects = Vec::new();
     for document in &documents {
@@ -90,7 +92,9 @@ fn policy_json(policy: &Policy<'_>) -> Value {
 }
 
 fn failure_json(failure: &Failure<'_>) -> Value {
-    let address = |ip: Option<std::net::IpAddr>, sent: &Option<std::borrow::Cow<'_, str>>| ip.map(|ip| ip.to_string()).or_else(|| sent.as_deref().map(str::to_owned));
+    let address = |ip: Option<std::net::IpAddr>, sent: &Option<std::borrow::Cow<'_, str>>| {
+        ip.map(|ip| ip.to_string()).or_else(|| sent.as_deref().map(str::to_owned))
+    };
     json!({
         "result_type": failure.result,
         "result_type_sent": failure.result_sent,
@@ -137,9 +141,18 @@ fn write_text(out: &mut String, checked: &Value) -> std::fmt::Result {
         for policy in list(&report, "policies") {
             let mode = if policy["policy_mode"].is_null() { String::new() } else { format!(", mode {}", plain(&policy["policy_mode"])) };
             writeln!(out, "    {} ({}{mode})", plain(&policy["domain"]), plain(&policy["policy_type"]))?;
-            writeln!(out, "      {} successful, {} failed sessions", plain(&policy["successful_sessions"]), plain(&policy["failed_sessions"]))?;
+            writeln!(
+                out,
+                "      {} successful, {} failed sessions",
+                plain(&policy["successful_sessions"]),
+                plain(&policy["failed_sessions"])
+            )?;
             for failure in list(&policy, "failures") {
-                let sent = if failure["result_type_sent"].is_null() { String::new() } else { format!(" (sent as {})", plain(&failure["result_type_sent"])) };
+                let sent = if failure["result_type_sent"].is_null() {
+                    String::new()
+                } else {
+                    format!(" (sent as {})", plain(&failure["result_type_sent"]))
+                };
                 writeln!(
                     out,
                     "      {} x {}{sent}, from {} to {}",

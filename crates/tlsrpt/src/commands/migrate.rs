@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::{config::Config, wiring};
 
 /// Brings the database's schema to this version and prints which migrations ran.
-pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
     tlsrpt_telemetry::logs::init(config.logs.format, &config.logs.filter)?;
     let ran = wiring::runtime()?.block_on(async {
         let database = wiring::Database::open(config).await?;

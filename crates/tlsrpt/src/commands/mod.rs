@@ -1,7 +1,7 @@
 //! Commands that do one thing and end.
 
-pub mod check;
-pub mod config;
-pub mod demo;
-pub mod migrate;
-pub mod version;
+pub(crate) mod check;
+pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod migrate;
+pub(crate) mod version;

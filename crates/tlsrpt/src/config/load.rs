@@ -1,7 +1,8 @@
 //! Reading the configuration tree.
 
-use std::{fmt::Write as _, path::PathBuf};
+use std::fmt::Write as _;
 
+use anyhow::Context as _;
 use clap::CommandFactory;
 use figment::{
     Figment, Metadata, Profile, Provider,
@@ -15,45 +16,27 @@ use super::{Config, Overrides, TlsMode, overrides::nest};
 /// Variables of this program that are no settings of the tree.
 const OTHER_VARIABLES: [&str; 2] = ["TLSRPT_CACHE_DIR", "TLSRPT_CORPUS_DIR"];
 
-/// The configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file is not there.
-    #[error("configuration file {} cannot be read: check the path and its permissions", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A key or a value is wrong; the text names it, where it stands, and the nearest known key.
-    #[error("{0}")]
-    Invalid(String),
-}
-
 /// Reads defaults, the TOML file, `TLSRPT_SECTION__KEY` variables and flags (or their variables), each over the ones before.
 ///
 /// # Errors
-/// [`ConfigError`] for an unknown key, with the nearest known one, and for a value that does not fit.
-pub fn load(overrides: &Overrides) -> Result<Config, ConfigError> {
+/// For an unknown key, with the nearest known one, and for a value that does not fit.
+pub(crate) fn load(overrides: &Overrides) -> anyhow::Result<Config> {
     let mut figment = Figment::new();
     if let Some(path) = &overrides.config {
         // Read here: figment passes over a file that is missing.
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: path.clone(), source })?;
+        let text = std::fs::read_to_string(path).with_context(|| format!("read the configuration file {}", path.display()))?;
         figment = figment.merge(Named(path.display().to_string(), Toml::string(&text)));
     }
     figment = figment.merge(Tree("a TLSRPT_… variable", environment(std::env::vars())?)).merge(Tree("a flag", nest(overrides.values())));
-    let config: Config = figment.extract().map_err(|error| ConfigError::Invalid(explain(error)))?;
-    if config.tls.mode == TlsMode::Files && (config.tls.cert.is_none() || config.tls.key.is_none()) {
-        return Err(ConfigError::Invalid("tls.mode is files: give tls.cert and tls.key too (--https-cert, --https-key)".to_owned()));
-    }
+    let config: Config = figment.extract().map_err(|error| anyhow::anyhow!(explain(error)))?;
+    let files_missing = config.tls.mode == TlsMode::Files && (config.tls.cert.is_none() || config.tls.key.is_none());
+    anyhow::ensure!(!files_missing, "tls.mode is files: give tls.cert and tls.key too (--https-cert, --https-key)");
     Ok(config)
 }
 
 /// The settings among `variables` that are written `TLSRPT_SECTION__KEY`. Those with a flag of their own are read by the
 /// flags; any other one is an error, since a misspelt setting must not be passed over.
-fn environment(variables: impl Iterator<Item = (String, String)>) -> Result<Dict, ConfigError> {
+fn environment(variables: impl Iterator<Item = (String, String)>) -> anyhow::Result<Dict> {
     let command = crate::cli::Cli::command();
     let known: Vec<String> = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned)).collect();
     let mut values = Vec::new();
@@ -61,11 +44,11 @@ fn environment(variables: impl Iterator<Item = (String, String)>) -> Result<Dict
         let Some(setting) = name.strip_prefix("TLSRPT_") else { continue };
         if let Some((section, key)) = setting.split_once("__") {
             let place = format!("{}.{}", section.to_lowercase(), key.to_lowercase().replace("__", "."));
-            let value = value.parse::<Value>().unwrap_or_else(|_| Value::from(value));
+            let value = value.parse::<Value>().unwrap_or_else(|never| match never {});
             values.push((place, value));
         } else if !known.contains(&name) && !OTHER_VARIABLES.contains(&name.as_str()) {
             let all = known.iter().map(String::as_str).chain(OTHER_VARIABLES);
-            return Err(ConfigError::Invalid(format!("unknown variable {name}{}", nearest(&name, all))));
+            anyhow::bail!("unknown variable {name}{}", nearest(&name, all));
         }
     }
     Ok(nest(values.iter().map(|(place, value)| (place.as_str(), value.clone())).collect()))
@@ -83,7 +66,11 @@ fn explain(errors: figment::Error) -> String {
         // Writing to a String cannot fail.
         let _ = match &error.kind {
             Kind::UnknownField(field, known) => {
-                let place = if place.is_empty() || place == *field { field.clone() } else { format!("{place}.{field}").replace(&format!("{field}.{field}"), field) };
+                let place = if place.is_empty() || place == *field {
+                    field.clone()
+                } else {
+                    format!("{place}.{field}").replace(&format!("{field}.{field}"), field)
+                };
                 write!(text, "{origin}: unknown key {place}{}", nearest(field, known.iter().copied()))
             }
             kind => write!(text, "{origin}: {place}: {kind}"),
@@ -128,13 +115,13 @@ impl Provider for Tree {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-    use std::io::Write as _;
+    use std::{io::Write as _, path::PathBuf};
 
     use clap::Parser;
 
     use super::*;
 
-    fn load_toml(toml: &str, flags: &[&str]) -> Result<Config, ConfigError> {
+    fn load_toml(toml: &str, flags: &[&str]) -> anyhow::Result<Config> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(toml.as_bytes()).unwrap();
         let path = file.path().to_str().unwrap().to_owned();

@@ -9,38 +9,38 @@ use std::{net::SocketAddr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use tlsrpt_telemetry::logs::LogFormat;
 
-pub use load::{ConfigError, load};
-pub use overrides::Overrides;
-pub use secret::Secret;
+pub(crate) use load::load;
+pub(crate) use overrides::Overrides;
+pub(crate) use secret::Secret;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Config {
+pub(crate) struct Config {
     /// Where the embedded log, the embedded database and generated secrets are kept.
-    pub data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
     /// The operator's key for `/admin/v1`; without one a random key is made and kept in the data directory.
-    pub admin_key: Option<Secret>,
+    pub(crate) admin_key: Option<Secret>,
     /// Host parts of reporting addresses; when none is given, any host part is accepted for a known address.
-    pub mail_hosts: Vec<String>,
+    pub(crate) mail_hosts: Vec<String>,
     /// Addresses to listen on.
-    pub listen: Listen,
+    pub(crate) listen: Listen,
     /// TLS of the HTTPS receiver.
-    pub tls: Tls,
+    pub(crate) tls: Tls,
     /// The receivers.
-    pub edge: tlsrpt_edge::EdgeConfig,
+    pub(crate) edge: tlsrpt_edge::EdgeConfig,
     /// The embedded log.
-    pub log: LogSection,
+    pub(crate) log: LogSection,
     /// The normalizer.
-    pub normalizer: tlsrpt_normalizer::NormalizerConfig,
+    pub(crate) normalizer: tlsrpt_normalizer::NormalizerConfig,
     /// The writer.
-    pub writer: tlsrpt_writer::WriterConfig,
+    pub(crate) writer: tlsrpt_writer::WriterConfig,
     /// The database.
-    pub store: StoreSection,
+    pub(crate) store: StoreSection,
     /// The query service.
-    pub query: tlsrpt_query::QueryConfig,
+    pub(crate) query: tlsrpt_query::QueryConfig,
     /// Log lines.
-    pub logs: LogsSection,
+    pub(crate) logs: LogsSection,
 }
 
 impl Default for Config {
@@ -65,15 +65,15 @@ impl Default for Config {
 /// Addresses to listen on; port 0 takes a free one, which the log line names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Listen {
+pub(crate) struct Listen {
     /// The HTTPS receiver.
-    pub https: SocketAddr,
+    pub(crate) https: SocketAddr,
     /// The SMTP receiver.
-    pub smtp: SocketAddr,
+    pub(crate) smtp: SocketAddr,
     /// The tenant and operator API.
-    pub query: SocketAddr,
+    pub(crate) query: SocketAddr,
     /// `/metrics`, `/healthz`, `/readyz`.
-    pub ops: SocketAddr,
+    pub(crate) ops: SocketAddr,
 }
 
 impl Default for Listen {
@@ -86,13 +86,13 @@ impl Default for Listen {
 /// TLS of the HTTPS receiver.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Tls {
+pub(crate) struct Tls {
     /// Where the certificate comes from.
-    pub mode: TlsMode,
+    pub(crate) mode: TlsMode,
     /// Certificate chain in PEM, for mode `files`.
-    pub cert: Option<PathBuf>,
+    pub(crate) cert: Option<PathBuf>,
     /// Private key in PEM, for mode `files`.
-    pub key: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
 }
 
 impl From<Tls> for tlsrpt_edge::TlsMode {
@@ -109,7 +109,7 @@ impl From<Tls> for tlsrpt_edge::TlsMode {
 /// Where the HTTPS receiver's certificate comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum TlsMode {
+pub(crate) enum TlsMode {
     /// Plain HTTP, for a receiver behind a proxy that ends TLS.
     Off,
     /// A certificate made at the first start and kept in the data directory; senders may skip checks (RFC 8460 3).
@@ -122,9 +122,9 @@ pub enum TlsMode {
 /// The embedded log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct LogSection {
+pub(crate) struct LogSection {
     /// Bytes that may wait for durability at one time; beyond it senders get 503 with Retry-After.
-    pub in_flight_max_bytes: usize,
+    pub(crate) in_flight_max_bytes: usize,
 }
 
 impl Default for LogSection {
@@ -136,19 +136,19 @@ impl Default for LogSection {
 /// The database.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct StoreSection {
+pub(crate) struct StoreSection {
     /// URL of a ClickHouse server's HTTP interface; without one the embedded engine is used.
-    pub clickhouse_url: Option<String>,
+    pub(crate) clickhouse_url: Option<String>,
     /// User on that server.
-    pub clickhouse_user: String,
+    pub(crate) clickhouse_user: String,
     /// Password on that server.
-    pub clickhouse_password: Option<Secret>,
+    pub(crate) clickhouse_password: Option<Secret>,
     /// Database, made by the first migration.
-    pub clickhouse_database: String,
+    pub(crate) clickhouse_database: String,
     /// `libchdb.so` of the embedded engine; without one it is looked for where `make libchdb` puts it.
-    pub library: Option<PathBuf>,
+    pub(crate) library: Option<PathBuf>,
     /// Address of the embedded engine's HTTP endpoint; loopback only.
-    pub embedded_listen: SocketAddr,
+    pub(crate) embedded_listen: SocketAddr,
 }
 
 impl Default for StoreSection {
@@ -167,11 +167,11 @@ impl Default for StoreSection {
 /// Log lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct LogsSection {
+pub(crate) struct LogsSection {
     /// `text` or `json`.
-    pub format: LogFormat,
+    pub(crate) format: LogFormat,
     /// A level, or `target=level` pairs by commas.
-    pub filter: String,
+    pub(crate) filter: String,
 }
 
 impl Default for LogsSection {

@@ -9,10 +9,10 @@ use super::TlsMode;
 
 /// Flags that override the TOML file; each has a `TLSRPT_…` variable too.
 #[derive(Args, Clone, Debug, Default)]
-pub struct Overrides {
+pub(crate) struct Overrides {
     /// TOML file to read
     #[arg(long, env = "TLSRPT_CONFIG", value_name = "FILE", global = true)]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Directory for the embedded log and database [default: tlsrpt-data]
     #[arg(long, env = "TLSRPT_DATA_DIR", value_name = "DIR", global = true)]
     data_dir: Option<PathBuf>,
@@ -69,7 +69,7 @@ pub struct Overrides {
 
 impl Overrides {
     /// The places in the configuration tree that are set, such as `listen.https`, with their values.
-    pub fn values(&self) -> Vec<(&'static str, Value)> {
+    pub(crate) fn values(&self) -> Vec<(&'static str, Value)> {
         let address = |address: &Option<SocketAddr>| address.map(|address| address.to_string());
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
         let mode = self.https_tls.map(|mode| match mode {

@@ -5,7 +5,7 @@ use std::{os::unix::fs::DirBuilderExt as _, process::ExitCode, sync::Arc, time::
 use anyhow::Context as _;
 use tlsrpt_edge::{Https, HttpsParts, Intake};
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log};
-use tlsrpt_query::{Adoption, AdminKey, Claims, Parts, Query, QueryMetrics};
+use tlsrpt_query::{AdminKey, Adoption, Claims, Parts, Query, QueryMetrics};
 use tlsrpt_record::{NORMALIZED, RECORD_MAX_BYTES, SUBMISSIONS};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
@@ -27,7 +27,7 @@ const LOG_DIR: &str = "log";
 const SHUTDOWN_MAX: Duration = Duration::from_secs(25);
 
 /// Runs until a signal asks for the end, or a role cannot go on.
-pub fn all_in_one(config: &Config) -> anyhow::Result<ExitCode> {
+pub(crate) fn all_in_one(config: &Config) -> anyhow::Result<ExitCode> {
     logs::init(config.logs.format, &config.logs.filter)?;
     let front = super::runtime().context("start the runtime")?;
     let normalizer = super::role_runtime("normalizer").context("start the normalizer's runtime")?;
@@ -67,7 +67,14 @@ async fn run(config: &Config, pipeline: &Pipeline) -> anyhow::Result<Ending> {
     let log = open_log(config).await?;
     let database = Database::open(config).await?;
     let ending = async {
-        let parts = Started { config, health: &health, metrics: &metrics, log: Arc::clone(&log) as Arc<dyn Log>, store: database.store.clone(), ops_addr };
+        let parts = Started {
+            config,
+            health: &health,
+            metrics: &metrics,
+            log: Arc::clone(&log) as Arc<dyn Log>,
+            store: database.store.clone(),
+            ops_addr,
+        };
         let ended = roles(parts, pipeline, &shutdown).await;
         // Whatever happened, the rest is closed in order.
         shutdown.cancel();

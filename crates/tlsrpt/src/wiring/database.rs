@@ -12,16 +12,16 @@ use crate::config::{Config, Secret};
 const ENGINE_DIR: &str = "clickhouse";
 
 /// An open database.
-pub struct Database {
+pub(crate) struct Database {
     /// The handle that the roles share.
-    pub store: Store,
+    pub(crate) store: Store,
     /// The engine, when it runs in this process.
     engine: Option<Embedded>,
 }
 
 impl Database {
     /// Starts the embedded engine, or names the server that is configured; the server is not asked yet.
-    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
         let section = &config.store;
         if let Some(url) = &section.clickhouse_url {
             let server = StoreConfig {
@@ -33,15 +33,19 @@ impl Database {
             return Ok(Self { store: Store::new(&server), engine: None });
         }
         let data_dir = config.data_dir.join(ENGINE_DIR);
-        let engine = Embedded::start(EmbeddedConfig { library: section.library.clone(), listen: section.embedded_listen, ..EmbeddedConfig::new(&data_dir) })
-            .await
-            .with_context(|| format!("open the embedded database in {}", data_dir.display()))?;
+        let engine = Embedded::start(EmbeddedConfig {
+            library: section.library.clone(),
+            listen: section.embedded_listen,
+            ..EmbeddedConfig::new(&data_dir)
+        })
+        .await
+        .with_context(|| format!("open the embedded database in {}", data_dir.display()))?;
         let client = StoreConfig { database: section.clickhouse_database.clone(), ..engine.config.clone() };
         Ok(Self { store: Store::new(&client), engine: Some(engine) })
     }
 
     /// Closes the embedded engine.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         if let Some(engine) = self.engine {
             engine.stop().await;
         }

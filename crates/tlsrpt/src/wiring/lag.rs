@@ -11,18 +11,21 @@ use tokio_util::sync::CancellationToken;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Lag by topic and group.
-pub struct LagMetrics {
+pub(crate) struct LagMetrics {
     records: IntGaugeVec,
     age: GaugeVec,
 }
 
 impl LagMetrics {
     /// Registers the metrics.
-    pub fn register(registry: &Registry) -> Result<Self, Error> {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, Error> {
         let labels = &["topic", "group"];
         let metrics = Self {
             records: IntGaugeVec::new(Opts::new("tlsrpt_log_lag_records", "Records that the group has yet to commit"), labels)?,
-            age: GaugeVec::new(Opts::new("tlsrpt_log_lag_seconds", "Age of the oldest record that the group has yet to commit; 0 when there is none"), labels)?,
+            age: GaugeVec::new(
+                Opts::new("tlsrpt_log_lag_seconds", "Age of the oldest record that the group has yet to commit; 0 when there is none"),
+                labels,
+            )?,
         };
         registry.register(Box::new(metrics.records.clone()))?;
         registry.register(Box::new(metrics.age.clone()))?;
@@ -30,7 +33,7 @@ impl LagMetrics {
     }
 
     /// Looks once a second until `shutdown`.
-    pub async fn watch(self, log: Arc<dyn Log>, shutdown: CancellationToken) {
+    pub(crate) async fn watch(self, log: Arc<dyn Log>, shutdown: CancellationToken) {
         loop {
             for (topic, group) in [(SUBMISSIONS.name, NORMALIZER_GROUP), (NORMALIZED.name, WRITER_GROUP)] {
                 match log.lag(topic, group).await {

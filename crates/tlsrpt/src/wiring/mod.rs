@@ -6,13 +6,13 @@ mod lag;
 mod shutdown;
 mod welcome;
 
-pub use all_in_one::all_in_one;
-pub use database::Database;
+pub(crate) use all_in_one::all_in_one;
+pub(crate) use database::Database;
 
 use tokio::runtime::{Builder, Runtime};
 
 /// A runtime for the receivers and the API.
-pub fn runtime() -> std::io::Result<Runtime> {
+pub(crate) fn runtime() -> std::io::Result<Runtime> {
     Builder::new_multi_thread().thread_name("tlsrpt").enable_all().build()
 }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 const EXIT_FORCED: i32 = 130;
 
 /// Cancels `shutdown` at the first signal; ends the process at the second.
-pub fn on_signals(shutdown: CancellationToken) -> std::io::Result<()> {
+pub(crate) fn on_signals(shutdown: CancellationToken) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {
@@ -30,7 +30,7 @@ pub fn on_signals(shutdown: CancellationToken) -> std::io::Result<()> {
 
 /// How the roles ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// They were asked to.
     Asked,
     /// A role could not go on.

@@ -8,10 +8,14 @@ use crate::{
 };
 
 /// The first-run message; it names the admin key's place, never the key.
-pub fn text(config: &Config, edge: SocketAddr, query: SocketAddr, ops: SocketAddr) -> String {
+pub(crate) fn text(config: &Config, edge: SocketAddr, query: SocketAddr, ops: SocketAddr) -> String {
     let scheme = if config.tls.mode == TlsMode::Off { "http" } else { "https" };
     let key_file = std::path::absolute(config.data_dir.join(ADMIN_KEY_FILE)).unwrap_or_else(|_| Path::new(ADMIN_KEY_FILE).to_owned());
-    let admin = if config.admin_key.is_some() { "ADMIN=…the admin key that you set…".to_owned() } else { format!("ADMIN=$(cat {})", key_file.display()) };
+    let admin = if config.admin_key.is_some() {
+        "ADMIN=…the admin key that you set…".to_owned()
+    } else {
+        format!("ADMIN=$(cat {})", key_file.display())
+    };
     format!(
         r#"
 tlsrpt is ready. Reports: {scheme}://{edge}  API: http://{query}  Operations: http://{ops}/metrics

@@ -12,7 +12,7 @@ const RETRY_WAIT: Duration = Duration::from_millis(500);
 
 /// Speaks to a running service as senders, the operator and tenants do.
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     edge_url: String,
     query_url: String,
@@ -22,7 +22,7 @@ pub struct Client {
 impl Client {
     /// A client; certificates are not checked, as senders of TLS reports may do (RFC 8460 3), since a first run has a
     /// self-signed one.
-    pub fn new(edge_url: String, query_url: String, admin_key: Secret) -> anyhow::Result<Self> {
+    pub(crate) fn new(edge_url: String, query_url: String, admin_key: Secret) -> anyhow::Result<Self> {
         // Another call may have installed a provider; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).timeout(Duration::from_secs(30)).build()?;
@@ -30,27 +30,31 @@ impl Client {
     }
 
     /// The API's base URL.
-    pub fn query_url(&self) -> &str {
+    pub(crate) fn query_url(&self) -> &str {
         &self.query_url
     }
 
     /// An operator's POST; 409 is an answer, not an error.
-    pub async fn admin_post(&self, path: &str, body: &Value) -> anyhow::Result<(u16, Value)> {
+    pub(crate) async fn admin_post(&self, path: &str, body: &Value) -> anyhow::Result<(u16, Value)> {
         let request = self.http.post(format!("{}{path}", self.query_url)).bearer_auth(self.admin_key.reveal()).json(body);
         let response = request.send().await.with_context(|| format!("POST {path}: is the service running at {}?", self.query_url))?;
         let status = response.status();
         let answer: Value = response.json().await.unwrap_or_default();
-        anyhow::ensure!(status.is_success() || status.as_u16() == 409, "POST {path}: {status}: {}", answer["detail"].as_str().unwrap_or_default());
+        anyhow::ensure!(
+            status.is_success() || status.as_u16() == 409,
+            "POST {path}: {status}: {}",
+            answer["detail"].as_str().unwrap_or_default()
+        );
         Ok((status.as_u16(), answer))
     }
 
     /// An operator's GET.
-    pub async fn admin_get(&self, path: &str) -> anyhow::Result<Value> {
+    pub(crate) async fn admin_get(&self, path: &str) -> anyhow::Result<Value> {
         self.get(path, self.admin_key.reveal()).await
     }
 
     /// A tenant's GET.
-    pub async fn tenant_get(&self, key: &str, path: &str) -> anyhow::Result<Value> {
+    pub(crate) async fn tenant_get(&self, key: &str, path: &str) -> anyhow::Result<Value> {
         self.get(path, key).await
     }
 
@@ -63,7 +67,7 @@ impl Client {
     }
 
     /// Posts a report, again when the service asks for it.
-    pub async fn post_report(&self, address: &str, payload: Vec<u8>, tries: u32) -> anyhow::Result<()> {
+    pub(crate) async fn post_report(&self, address: &str, payload: Vec<u8>, tries: u32) -> anyhow::Result<()> {
         let url = format!("{}/v1/tlsrpt/{address}", self.edge_url);
         for _ in 0..tries {
             let response = self.http.post(&url).header("Content-Type", "application/tlsrpt+gzip").body(payload.clone()).send().await?;

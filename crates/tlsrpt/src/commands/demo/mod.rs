@@ -25,7 +25,7 @@ const QUERYABLE_WAIT: Duration = Duration::from_secs(60);
 
 /// Where the running service is.
 #[derive(Args, Debug)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// Base URL of the HTTPS receiver [default: from the configuration]
     #[arg(long, value_name = "URL")]
     edge_url: Option<String>,
@@ -39,7 +39,7 @@ pub struct DemoArgs {
 
 /// Creates the demo tenant (or takes the one that is there), posts its reports, waits until they can be queried, and shows
 /// calls with their answers. Run again, it changes nothing: the same reports count once.
-pub fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(config: &Config, args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let scheme = if config.tls.mode == TlsMode::Off { "http" } else { "https" };
     let edge_url = args.edge_url.clone().unwrap_or_else(|| format!("{scheme}://{}", config.listen.https));
     let query_url = args.query_url.clone().unwrap_or_else(|| format!("http://{}", config.listen.query));
@@ -102,7 +102,11 @@ async fn wait_until_queryable(client: &Client, key: &str, from: Day, to: Day, se
         if found >= sessions {
             return Ok(());
         }
-        anyhow::ensure!(tokio::time::Instant::now() < deadline, "posted {sessions} sessions, the tenant sees {found} after {} s", QUERYABLE_WAIT.as_secs());
+        anyhow::ensure!(
+            tokio::time::Instant::now() < deadline,
+            "posted {sessions} sessions, the tenant sees {found} after {} s",
+            QUERYABLE_WAIT.as_secs()
+        );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
@@ -114,7 +118,10 @@ async fn show(client: &Client, key: &str, today: Day) -> anyhow::Result<()> {
     let calls = [
         ("How is mail to all domains doing?", format!("/v1/summary?from={from}")),
         ("A roll-out, week by week", format!("/v1/timeseries?from={from}&step=week&domain={shop}")),
-        ("An expired certificate: who failed, and when?", format!("/v1/failures?from={from}&domain={bank}&group_by=result_type,receiving_mx")),
+        (
+            "An expired certificate: who failed, and when?",
+            format!("/v1/failures?from={from}&domain={bank}&group_by=result_type,receiving_mx"),
+        ),
         ("An MX that lost STARTTLS", format!("/v1/failures?from={from}&domain={news}&group_by=result_type,receiving_mx,reporter")),
         ("The newest reports", "/v1/reports?limit=2".to_owned()),
     ];

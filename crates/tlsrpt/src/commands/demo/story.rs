@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tlsrpt_report::Day;
 
 /// The demo tenant's domains: a roll-out, an expired certificate, an MX that lost STARTTLS.
-pub const DOMAINS: [&str; 3] = ["demo-shop.example", "demo-bank.example", "demo-news.example"];
+pub(crate) const DOMAINS: [&str; 3] = ["demo-shop.example", "demo-bank.example", "demo-news.example"];
 
 /// Who reports: organisation, contact, sessions on a usual day, network of its senders.
 const REPORTERS: [(&str, &str, u64, &str); 5] = [
@@ -20,19 +20,19 @@ const REPORTERS: [(&str, &str, u64, &str); 5] = [
 ];
 
 /// One day's report of one reporter on one domain.
-pub struct DemoReport {
+pub(crate) struct DemoReport {
     document: Value,
     sessions: u64,
 }
 
 impl DemoReport {
     /// Sessions in it, by the counting rule.
-    pub fn sessions(&self) -> u64 {
+    pub(crate) fn sessions(&self) -> u64 {
         self.sessions
     }
 
     /// As a sender posts it.
-    pub fn gzip(&self) -> anyhow::Result<Vec<u8>> {
+    pub(crate) fn gzip(&self) -> anyhow::Result<Vec<u8>> {
         let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
         gzip.write_all(self.document.to_string().as_bytes())?;
         Ok(gzip.finish()?)
@@ -40,7 +40,7 @@ impl DemoReport {
 }
 
 /// The reports of the `days` days before `today`, the same for every run on one day.
-pub fn reports(today: Day, days: i32) -> Vec<DemoReport> {
+pub(crate) fn reports(today: Day, days: i32) -> Vec<DemoReport> {
     let mut reports = Vec::new();
     for ago in (1..=days).rev() {
         for domain in DOMAINS {
@@ -73,7 +73,8 @@ fn report(day: Day, ago: i32, domain: &str, reporter: usize) -> Option<DemoRepor
     let (organization, contact, usual, network) = *REPORTERS.get(reporter)?;
     // One stream a report: what one day looks like does not hang on how many days were asked for.
     let domain_number = DOMAINS.iter().position(|&other| other == domain)?;
-    let mut random = SmallRng::seed_from_u64(u64::try_from(i64::from(day.0)).ok()? * 100 + u64::try_from(domain_number * 10 + reporter).ok()?);
+    let mut random =
+        SmallRng::seed_from_u64(u64::try_from(i64::from(day.0)).ok()? * 100 + u64::try_from(domain_number * 10 + reporter).ok()?);
     // Small reporters have days without mail, and send no report then.
     if usual < 50 && random.random_bool(0.2) {
         return None;
@@ -120,7 +121,12 @@ fn report(day: Day, ago: i32, domain: &str, reporter: usize) -> Option<DemoRepor
 }
 
 /// `share` of `total`, rounded down.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a few hundred sessions times a share below one")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a few hundred sessions times a share below one"
+)]
 fn part(total: u64, share: f64) -> u64 {
     (total as f64 * share) as u64
 }
