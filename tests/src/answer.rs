@@ -31,7 +31,6 @@ impl Answer {
     ///
     /// # Panics
     /// When it is another.
-    #[must_use]
     pub fn is(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}: {}", self.request, self.text());
         self

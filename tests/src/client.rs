@@ -103,7 +103,7 @@ impl Operator {
 
     /// Gives `domain` to the tenant `id`.
     pub async fn claim(&self, id: &str, domain: &str) {
-        let _ = self.post(&format!("/admin/v1/tenants/{id}/domains"), &json!({"domain": domain})).await.is(201);
+        self.post(&format!("/admin/v1/tenants/{id}/domains"), &json!({"domain": domain})).await.is(201);
     }
 }
 

@@ -63,3 +63,21 @@ impl LogLines {
         lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loud_line_is_unexpected_unless_the_test_allows_it() {
+        let text: &[u8] = b"{\"level\":\"INFO\",\"message\":\"x is up\",\"listen\":\"127.0.0.1:1\"}\n\
+            {\"level\":\"WARN\",\"message\":\"away\"}\n{\"level\":\"ERROR\",\"message\":\"broken\"}\n\nthread 'main' panicked\n";
+        let mut lines = LogLines::follow(text);
+        lines.join();
+        assert_eq!(lines.unexpected(&[]).len(), 3);
+        let left = lines.unexpected(&["away".to_owned(), "panicked".to_owned()]);
+        assert!(left.len() == 1 && left[0].contains("broken"), "{left:?}");
+        assert_eq!(lines.find("is up").unwrap()["listen"], "127.0.0.1:1");
+        assert_eq!(lines.find("is down"), None);
+    }
+}

@@ -145,7 +145,9 @@ impl Service {
         let mut command = program();
         command.args(["all-in-one", "--log-format", "json"]);
         for listener in ["--https-listen", "--smtp-listen", "--query-listen", "--ops-listen"] {
-            command.args([listener, "127.0.0.1:0"]);
+            if !self.setup.flags.iter().any(|flag| flag == listener) {
+                command.args([listener, "127.0.0.1:0"]);
+            }
         }
         command.arg("--data-dir").arg(self.data_dir());
         if !self.setup.config.is_empty() {
@@ -177,6 +179,11 @@ impl Service {
     pub async fn readyz(&self) -> (u16, Value) {
         let answer = self.operations().get("/readyz").await;
         (answer.status, answer.json())
+    }
+
+    /// An HTTP client of this test's.
+    pub fn http(&self) -> reqwest::Client {
+        self.http.clone()
     }
 
     /// The operations endpoint.

@@ -50,13 +50,15 @@ async fn reports_that_differ_in_one_part_of_their_identity_are_different_reports
     ];
     let same = [
         Report { organization: "  SENDER ".to_owned(), ..base.clone() },
-        with_policy(Policy::sts("ONE.Example.", 10, 0)),
         // Other numbers under the same identity: the first receipt counts, and neither is added to the other.
         with_policy(Policy::sts("one.example", 99, 5)),
     ];
     for report in distinct.iter().chain(&same) {
         sender.send(report.encode(Encoding::Plain)).await;
     }
+    let mut document = base.document();
+    document["policies"][0]["policy"]["policy-domain"] = serde_json::json!(" ONE.Example. ");
+    sender.send(document.to_string()).await;
     let ledger = settled(&operator, 10).await;
     assert_eq!((ledger.stored, ledger.duplicate), (7, 3), "{ledger:?}");
     let summary = service.tenant(&access.key).json(&format!("/v1/summary?{}", wide_period())).await;

@@ -22,7 +22,8 @@ async fn each_refusal_is_a_problem_document_with_its_own_status_and_code() {
     for path in ["/", "/v1", "/v1/tlsrpt/", "/v1/tlsrpt/a/b", "/v2/tlsrpt", "/admin/v1/ledger", "/metrics"] {
         sender.request("POST", path, report.clone()).await.problem(404, "no-such-path");
     }
-    for payload in [&b"hello"[..], b"<?xml version=\"1.0\"?><feedback/>", b"\"{}\"", b"\x89PNG\r\n", b"%PDF-1.7", b"\0\0\0\0", b"\x1f\x8b"] {
+    for payload in [&b"hello"[..], b"<?xml version=\"1.0\"?><feedback/>", b"\"{}\"", b"\x89PNG\r\n", b"%PDF-1.7", b"\0\0\0\0", b"\x1f\x8b"]
+    {
         sender.post(payload).await.problem(415, "unknown-form");
     }
     sender.post(vec![b' '; 300_001]).await.problem(413, "too-large");
@@ -54,7 +55,7 @@ async fn who_sends_too_often_is_told_when_to_come_back() {
         if answer.status == 429 {
             break answer;
         }
-        let _ = answer.is(201);
+        answer.is(201);
         taken += 1;
         assert!(taken < 200, "a rate of one a second is never enforced");
     };
@@ -79,7 +80,7 @@ async fn one_address_can_be_written_to_only_so_often() {
         if answer.status == 429 {
             break answer;
         }
-        let _ = answer.is(201);
+        answer.is(201);
         taken += 1;
         assert!(taken < 200, "a rate of one a second is never enforced");
     };

@@ -14,6 +14,7 @@ mod garbage;
 mod hostile;
 mod intake;
 mod isolation;
+mod operations;
 mod quirks;
 mod report_way;
 mod restart;
