@@ -1,1 +1,37 @@
-//! Helpers.
+//! Helpers of the end-to-end suites, which start the real binary on free ports, as a user would run it.
+//!
+//! A test's way: [`Setup::start`] gives a [`Service`] with a data directory of its own → its clients speak to it as senders,
+//! the operator and tenants do → [`settled`] waits until the pipeline has caught up → [`Service::finish`] ends it.
+//!
+//! Invariants: a test that ends leaves no process and no directory; a log line of level WARN or ERROR that the test did not
+//! allow fails it; what is awaited is a condition, never a time.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests: a failure is a panic that says what was found"
+)]
+
+mod answer;
+mod client;
+mod encoding;
+mod ledger;
+mod log_lines;
+mod proxy;
+mod reports;
+mod service;
+mod submissions;
+mod wait;
+
+pub use answer::Answer;
+pub use client::{Caller, Operator, Sender, TenantAccess};
+pub use encoding::{Encoding, gzip, zip_of};
+pub use ledger::{Ledger, caught_up, settled};
+pub use log_lines::LogLines;
+pub use proxy::Proxy;
+pub use reports::{Detail, Generator, Policy, Report, Size, Totals, reported_day, today, wide_period};
+pub use service::{Service, Setup, binary, program};
+pub use submissions::{AdminSubmission, all_submissions, fate_of};
+pub use wait::until;

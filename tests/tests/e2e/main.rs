@@ -1,0 +1,20 @@
+//! End-to-end suites against the real binary, one subject a module.
+//!
+//! `TLSRPT_BIN` names another binary than the one beside the tests; `TLSRPT_E2E_SEED` repeats a run of the suites that draw
+//! numbers; `TLSRPT_CORPUS_DIR` names a directory of public sample reports.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod admin_inputs;
+mod chaos;
+mod command_line;
+mod corpus;
+mod duplicates;
+mod garbage;
+mod hostile;
+mod intake;
+mod isolation;
+mod quirks;
+mod report_way;
+mod restart;
+mod seed;
