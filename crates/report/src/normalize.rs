@@ -158,7 +158,8 @@ fn believable_period(begin: Option<i64>, end: Option<i64>, context: &Context<'_>
 
 /// The day of the dates as sent that are in the range to file by.
 fn key_day(begin: Option<i64>, end: Option<i64>) -> Option<Day> {
-    let filed = |date: Option<i64>| date.filter(|seconds| (limits::DATE_MIN_UNIX_SECONDS..limits::KEY_DATE_MAX_UNIX_SECONDS).contains(seconds));
+    let filed =
+        |date: Option<i64>| date.filter(|seconds| (limits::DATE_MIN_UNIX_SECONDS..limits::KEY_DATE_MAX_UNIX_SECONDS).contains(seconds));
     Period { begin: filed(begin).map(UnixSeconds), end: filed(end).map(UnixSeconds) }.day()
 }
 

@@ -19,7 +19,7 @@ const ROUND: Duration = Duration::from_secs(6);
 const CONNECTIONS: usize = 64;
 const AIM: f64 = 0.4;
 
-pub fn run() {
+pub(crate) fn run() {
     table::heading("durable 201s against a bare axum handler, 64 connections, reports of 650 B, both cores shared with the load");
     let bodies = Arc::new((0..2_000).map(|n| samples::gzip(samples::report(n, "bench.example", 0).as_bytes())).collect::<Vec<_>>());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -41,7 +41,9 @@ pub fn run() {
 }
 
 async fn edge(dir: &std::path::Path, shutdown: CancellationToken) -> SocketAddr {
-    let log = EmbeddedLog::open(EmbeddedConfig { dir: dir.join("log"), record_max_bytes: RECORD_MAX_BYTES, in_flight_max_bytes: 128 << 20 }).unwrap();
+    let log =
+        EmbeddedLog::open(EmbeddedConfig { dir: dir.join("log"), record_max_bytes: RECORD_MAX_BYTES, in_flight_max_bytes: 128 << 20 })
+            .unwrap();
     log.declare(&SUBMISSIONS).await.unwrap();
     let log: Arc<dyn Log> = log;
     let registry = Registry::open(Arc::clone(&log)).await.unwrap();

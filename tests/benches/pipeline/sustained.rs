@@ -24,7 +24,7 @@ const AGE_MAX: Duration = Duration::from_secs(5);
 /// Resident memory without the engine that is aimed at, MiB.
 const REST_AIM_MIB: f64 = 64.0;
 
-pub fn run() {
+pub(crate) fn run() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     rest(&runtime);
     table::heading("sustained for a minute from socket to queryable, load generator included");
@@ -71,7 +71,14 @@ fn sustained(runtime: &tokio::runtime::Runtime, per_second: f64) -> bool {
     let before = proc_stat::cpu_seconds_by_thread(pid);
     let loading = std::thread::Builder::new()
         .name("load".to_owned())
-        .spawn(move || load::post(address, "/v1/tlsrpt", &bodies, load::Plan { connections: CONNECTIONS, length: LENGTH, per_second: Some(per_second), repeat: false }))
+        .spawn(move || {
+            load::post(
+                address,
+                "/v1/tlsrpt",
+                &bodies,
+                load::Plan { connections: CONNECTIONS, length: LENGTH, per_second: Some(per_second), repeat: false },
+            )
+        })
         .unwrap();
     let mut oldest = Duration::ZERO;
     let started = Instant::now();

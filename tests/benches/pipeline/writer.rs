@@ -31,7 +31,7 @@ impl Owners for OneTenant {
     }
 }
 
-pub fn run() {
+pub(crate) fn run() {
     table::heading("rows a second through the writer against inserting the same rows straight into the engine");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(measure());
@@ -45,7 +45,12 @@ async fn measure() {
     let config = engine.config.clone();
     let store = Store::new(&config);
     store.migrate().await.unwrap();
-    let log = EmbeddedLog::open(EmbeddedConfig { dir: dir.path().join("log"), record_max_bytes: RECORD_MAX_BYTES, in_flight_max_bytes: 512 << 20 }).unwrap();
+    let log = EmbeddedLog::open(EmbeddedConfig {
+        dir: dir.path().join("log"),
+        record_max_bytes: RECORD_MAX_BYTES,
+        in_flight_max_bytes: 512 << 20,
+    })
+    .unwrap();
     log.declare(&NORMALIZED).await.unwrap();
     fill(&*log).await;
 
@@ -81,8 +86,16 @@ async fn fill(log: &dyn Log) {
     for number in 0..ROWS {
         let payload = Bytes::from(samples::gzip(samples::report(number, "bench.example", number % 3).as_bytes()));
         let id = SubmissionId::now();
-        let submission =
-            Submission { id, channel: Channel::Https, address: None, remote_ip: None, content_type: None, trust: Trust::None, replay: false, payload };
+        let submission = Submission {
+            id,
+            channel: Channel::Https,
+            address: None,
+            remote_ip: None,
+            content_type: None,
+            trust: Trust::None,
+            replay: false,
+            payload,
+        };
         let delivered = tlsrpt_log::Delivered {
             position: tlsrpt_log::Position { partition: 0, offset: number as u64 },
             appended_at_ms: id.received_at().0,

@@ -53,7 +53,8 @@ fn a_setting_that_is_not_known_is_refused_and_names_the_nearest() {
 fn flags_override_variables_and_variables_override_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let toml = file(&dir, "t.toml", b"[listen]\nhttps = \"127.0.0.1:1\"\nquery = \"127.0.0.1:2\"\nops = \"127.0.0.1:3\"\n");
-    let variables = [("TLSRPT_QUERY_LISTEN", "127.0.0.1:4"), ("TLSRPT_OPS_LISTEN", "127.0.0.1:5"), ("TLSRPT_WRITER__BATCH_LINGER_MS", "77")];
+    let variables =
+        [("TLSRPT_QUERY_LISTEN", "127.0.0.1:4"), ("TLSRPT_OPS_LISTEN", "127.0.0.1:5"), ("TLSRPT_WRITER__BATCH_LINGER_MS", "77")];
     let shown = check(&["--config", &toml, "--ops-listen", "127.0.0.1:6", "config"], &variables, 0, &[]);
     for line in ["https = \"127.0.0.1:1\"", "query = \"127.0.0.1:4\"", "ops = \"127.0.0.1:6\"", "batch_linger_ms = 77"] {
         assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
@@ -66,7 +67,12 @@ fn secrets_are_never_shown() {
     let toml = file(&dir, "t.toml", b"admin_key = \"hunter2\"\n[store]\nclickhouse_password = \"hunter3\"\n");
     for said in [
         check(&["--config", &toml, "config"], &[], 0, &["admin_key = \"********\""]),
-        check(&["config"], &[("TLSRPT_ADMIN_KEY", "hunter2"), ("TLSRPT_CLICKHOUSE_PASSWORD", "hunter3")], 0, &["clickhouse_password = \"********\""]),
+        check(
+            &["config"],
+            &[("TLSRPT_ADMIN_KEY", "hunter2"), ("TLSRPT_CLICKHOUSE_PASSWORD", "hunter3")],
+            0,
+            &["clickhouse_password = \"********\""],
+        ),
     ] {
         assert!(!said.contains("hunter"), "{said}");
     }

@@ -54,7 +54,11 @@ async fn every_public_sample_is_taken_and_shows_its_figures() {
         let tenant = service.tenant(key);
         let day = &document["date-range"]["start-datetime"].as_str().unwrap()[..10];
         let summary = tenant.json(&format!("/v1/summary?from={day}&to={day}")).await;
-        assert_eq!((&summary["successful_sessions"], &summary["failed_sessions"]), (&json!(successful), &json!(failed)), "{file}: {summary}");
+        assert_eq!(
+            (&summary["successful_sessions"], &summary["failed_sessions"]),
+            (&json!(successful), &json!(failed)),
+            "{file}: {summary}"
+        );
         if let Some(result_type) = result_type {
             let failures = tenant.json(&format!("/v1/failures?from={day}&to={day}")).await;
             let group = failures["groups"].as_array().unwrap().iter().find(|group| group["result_type"] == *result_type);

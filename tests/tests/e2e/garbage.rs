@@ -30,8 +30,9 @@ fn damage(payload: &mut Vec<u8>, random: &mut SmallRng) {
                 payload.splice(at..at, noise);
             }
             6 => {
-                let token: &[u8] = [&b"\""[..], b"{", b"}", b"[", b"null", b"-1", b"1e999", b"\\ud800", b"\xff\xfe", b"\0", b"18446744073709551616"]
-                    [random.random_range(0..11)];
+                let token: &[u8] =
+                    [&b"\""[..], b"{", b"}", b"[", b"null", b"-1", b"1e999", b"\\ud800", b"\xff\xfe", b"\0", b"18446744073709551616"]
+                        [random.random_range(0..11)];
                 payload.splice(at..at, token.iter().copied());
             }
             _ => payload[at..end].reverse(),

@@ -60,7 +60,11 @@ async fn each_hostile_payload_is_acknowledged_and_rejected_with_its_reason() {
         ("no JSON", b"{\"organization-name\": what".to_vec(), "not-json"),
         ("an array", b"[1,2,3]".to_vec(), "not-an-object"),
         ("no policies", json!({"organization-name": "x", "policies": []}).to_string().into_bytes(), "no-policies"),
-        ("no counts", json!({"policies": [{"policy": {"policy-type": "sts", "policy-domain": DOMAIN}}]}).to_string().into_bytes(), "no-counts"),
+        (
+            "no counts",
+            json!({"policies": [{"policy": {"policy-type": "sts", "policy-domain": DOMAIN}}]}).to_string().into_bytes(),
+            "no-counts",
+        ),
     ];
     let mut ids = Vec::new();
     for (what, payload, _) in &cases {
@@ -103,13 +107,19 @@ async fn counts_beyond_64_bits_stand_at_the_largest_number_and_are_marked() {
     let access = operator.tenant("acme", &[DOMAIN]).await;
     let tenant = service.tenant(&access.key);
     for id in ["one", "two"] {
-        let text = report(id).to_string().replace("\"total-successful-session-count\":10", "\"total-successful-session-count\":18446744073709551617");
+        let text = report(id)
+            .to_string()
+            .replace("\"total-successful-session-count\":10", "\"total-successful-session-count\":18446744073709551617");
         assert!(text.contains("18446744073709551617"));
         sender.send(text).await;
     }
     settled(&operator, 2).await;
     let day = reported_day();
-    for path in [format!("/v1/summary?from={day}&to={day}"), format!("/v1/timeseries?from={day}&to={day}"), format!("/v1/domains?from={day}&to={day}")] {
+    for path in [
+        format!("/v1/summary?from={day}&to={day}"),
+        format!("/v1/timeseries?from={day}&to={day}"),
+        format!("/v1/domains?from={day}&to={day}"),
+    ] {
         let answer = tenant.get(&path).await.is(200);
         assert!(answer.text().contains("\"successful_sessions\":18446744073709551615"), "{path}: {}", answer.text());
     }
@@ -137,14 +147,14 @@ async fn texts_of_reports_reach_the_answers_as_data_and_nothing_else() {
     for (number, name) in names.iter().enumerate() {
         let mut document = report(&format!("{name}-{number}"));
         document["organization-name"] = json!(name);
-        document["policies"][0]["failure-details"] =
-            json!([{"result-type": name, "sending-mta-ip": name, "receiving-mx-hostname": name, "failed-session-count": 0, "failure-reason-code": name}]);
+        document["policies"][0]["failure-details"] = json!([{"result-type": name, "sending-mta-ip": name, "receiving-mx-hostname": name, "failed-session-count": 0, "failure-reason-code": name}]);
         sender.send(document.to_string()).await;
     }
     let ledger = settled(&operator, names.len() as u64).await;
     assert_eq!(ledger.stored, names.len() as u64, "{ledger:?}");
     let listed = tenant.json(&format!("/v1/reports?{}", wide_period())).await;
-    let mut reporters: Vec<&str> = listed["reports"].as_array().unwrap().iter().map(|report| report["reporter"].as_str().unwrap()).collect();
+    let mut reporters: Vec<&str> =
+        listed["reports"].as_array().unwrap().iter().map(|report| report["reporter"].as_str().unwrap()).collect();
     reporters.sort_unstable();
     let mut expected: Vec<&str> = names.iter().map(|name| name.trim()).collect();
     expected.sort_unstable();

@@ -22,7 +22,8 @@ async fn each_refusal_is_a_problem_document_with_its_own_status_and_code() {
     for path in ["/", "/v1", "/v1/tlsrpt/", "/v1/tlsrpt/a/b", "/v2/tlsrpt", "/admin/v1/ledger", "/metrics"] {
         sender.request("POST", path, report.clone()).await.problem(404, "no-such-path");
     }
-    for payload in [&b"hello"[..], b"<?xml version=\"1.0\"?><feedback/>", b"\"{}\"", b"\x89PNG\r\n", b"%PDF-1.7", b"\0\0\0\0", b"\x1f\x8b"] {
+    for payload in [&b"hello"[..], b"<?xml version=\"1.0\"?><feedback/>", b"\"{}\"", b"\x89PNG\r\n", b"%PDF-1.7", b"\0\0\0\0", b"\x1f\x8b"]
+    {
         sender.post(payload).await.problem(415, "unknown-form");
     }
     sender.post(vec![b' '; 300_001]).await.problem(413, "too-large");

@@ -64,7 +64,8 @@ struct Side {
 impl Side {
     /// All that gives this tenant away.
     fn marks(&self) -> Vec<String> {
-        let numbers = [self.successful, self.failed, self.shared.0, self.shared.1, self.successful + self.shared.0, self.failed + self.shared.1];
+        let numbers =
+            [self.successful, self.failed, self.shared.0, self.shared.1, self.successful + self.shared.0, self.failed + self.shared.1];
         let words = [self.domain, self.mx, self.sending_ip, self.reporter, &self.access.id, &self.access.address].map(str::to_owned);
         words.into_iter().chain(numbers.map(|number| number.to_string())).collect()
     }
@@ -210,7 +211,9 @@ async fn each_key_opens_its_own_routes_only() {
     let (admin, tenant) = (service.admin_key(), access.key.clone());
     let forms = [None, Some(""), Some("wrong"), Some("tlsrpt"), Some("Bearer")];
     let strangers = || forms.iter().map(|key| service.caller(*key));
-    let fill = |path: &str| path.replace("{id}", "acme").replace("{domain}", "example.com").replace("{key_id}", "x").replace("{report_key}", &"0".repeat(32));
+    let fill = |path: &str| {
+        path.replace("{id}", "acme").replace("{domain}", "example.com").replace("{key_id}", "x").replace("{report_key}", &"0".repeat(32))
+    };
 
     for (method, path) in OPERATOR_ROUTES {
         for caller in strangers().chain([service.tenant(&tenant)]) {
@@ -241,12 +244,9 @@ async fn a_report_belongs_to_the_closest_parent_by_whole_labels() {
     let service = Setup::new().start().await;
     let (operator, sender) = (service.operator(), service.sender());
     let mut keys = Vec::new();
-    for (id, domains) in [
-        ("com", &["example.com"][..]),
-        ("co", &["example.co"]),
-        ("mail", &["mail.example.com"]),
-        ("uk", &["example.co.uk"]),
-    ] {
+    for (id, domains) in
+        [("com", &["example.com"][..]), ("co", &["example.co"]), ("mail", &["mail.example.com"]), ("uk", &["example.co.uk"])]
+    {
         keys.push((id, operator.tenant(id, domains).await.key));
     }
     let cases = [

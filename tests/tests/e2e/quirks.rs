@@ -164,18 +164,80 @@ fn utf16(text: &str, to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 }
 
 const PAYLOADS: &[Quirk] = &[
-    Quirk { name: "gzip followed by a line end", document: NOTHING, payload: |text| [gzip(text.as_bytes()), b"\r\n".to_vec()].concat(), expected: "D sts(testing) 10/3 [gzip-trailing-data] = 10/3" },
-    Quirk { name: "two gzip members", document: NOTHING, payload: |text| [gzip(&text.as_bytes()[..40]), gzip(&text.as_bytes()[40..])].concat(), expected: "D sts(testing) 10/3 [gzip-members] = 10/3" },
-    Quirk { name: "gzip inside gzip", document: NOTHING, payload: |text| gzip(&gzip(text.as_bytes())), expected: "D sts(testing) 10/3 [nested-compression] = 10/3" },
-    Quirk { name: "a zip archive", document: NOTHING, payload: |text| zip_of(&[("r.json", text.as_bytes())]), expected: "D sts(testing) 10/3 [zip-archive] = 10/3" },
-    Quirk { name: "a byte-order mark", document: NOTHING, payload: |text| format!("\u{feff}{text}").into_bytes(), expected: "D sts(testing) 10/3 [byte-order-mark] = 10/3" },
-    Quirk { name: "UTF-16, little-endian", document: NOTHING, payload: |text| utf16(&text, u16::to_le_bytes), expected: "D sts(testing) 10/3 [byte-order-mark,utf-16] = 10/3" },
-    Quirk { name: "UTF-16, big-endian", document: NOTHING, payload: |text| utf16(&text, u16::to_be_bytes), expected: "D sts(testing) 10/3 [byte-order-mark,utf-16] = 10/3" },
-    Quirk { name: "Latin-1 in the organisation's name", document: NOTHING, payload: |text| text.replace("Sender", "S\u{1}nder").into_bytes().into_iter().map(|byte| if byte == 1 { 0xe9 } else { byte }).collect(), expected: "D sts(testing) 10/3 [latin-1] = 10/3" },
-    Quirk { name: "padded with NUL", document: NOTHING, payload: |text| format!("{text}\0\0\0").into_bytes(), expected: "D sts(testing) 10/3 [nul-padding] = 10/3" },
-    Quirk { name: "an unpaired surrogate", document: NOTHING, payload: |text| text.replace("Sender", "S\\ud800nder").into_bytes(), expected: "D sts(testing) 10/3 [repaired-json] = 10/3" },
-    Quirk { name: "blanks and line ends around", document: NOTHING, payload: |text| format!("\r\n\t {text} \r\n").into_bytes(), expected: REGULAR },
-    Quirk { name: "something after the object", document: NOTHING, payload: |text| format!("{text}{{}}").into_bytes(), expected: "D sts(testing) 10/3 [trailing-data] = 10/3" },
+    Quirk {
+        name: "gzip followed by a line end",
+        document: NOTHING,
+        payload: |text| [gzip(text.as_bytes()), b"\r\n".to_vec()].concat(),
+        expected: "D sts(testing) 10/3 [gzip-trailing-data] = 10/3",
+    },
+    Quirk {
+        name: "two gzip members",
+        document: NOTHING,
+        payload: |text| [gzip(&text.as_bytes()[..40]), gzip(&text.as_bytes()[40..])].concat(),
+        expected: "D sts(testing) 10/3 [gzip-members] = 10/3",
+    },
+    Quirk {
+        name: "gzip inside gzip",
+        document: NOTHING,
+        payload: |text| gzip(&gzip(text.as_bytes())),
+        expected: "D sts(testing) 10/3 [nested-compression] = 10/3",
+    },
+    Quirk {
+        name: "a zip archive",
+        document: NOTHING,
+        payload: |text| zip_of(&[("r.json", text.as_bytes())]),
+        expected: "D sts(testing) 10/3 [zip-archive] = 10/3",
+    },
+    Quirk {
+        name: "a byte-order mark",
+        document: NOTHING,
+        payload: |text| format!("\u{feff}{text}").into_bytes(),
+        expected: "D sts(testing) 10/3 [byte-order-mark] = 10/3",
+    },
+    Quirk {
+        name: "UTF-16, little-endian",
+        document: NOTHING,
+        payload: |text| utf16(&text, u16::to_le_bytes),
+        expected: "D sts(testing) 10/3 [byte-order-mark,utf-16] = 10/3",
+    },
+    Quirk {
+        name: "UTF-16, big-endian",
+        document: NOTHING,
+        payload: |text| utf16(&text, u16::to_be_bytes),
+        expected: "D sts(testing) 10/3 [byte-order-mark,utf-16] = 10/3",
+    },
+    Quirk {
+        name: "Latin-1 in the organisation's name",
+        document: NOTHING,
+        payload: |text| {
+            text.replace("Sender", "S\u{1}nder").into_bytes().into_iter().map(|byte| if byte == 1 { 0xe9 } else { byte }).collect()
+        },
+        expected: "D sts(testing) 10/3 [latin-1] = 10/3",
+    },
+    Quirk {
+        name: "padded with NUL",
+        document: NOTHING,
+        payload: |text| format!("{text}\0\0\0").into_bytes(),
+        expected: "D sts(testing) 10/3 [nul-padding] = 10/3",
+    },
+    Quirk {
+        name: "an unpaired surrogate",
+        document: NOTHING,
+        payload: |text| text.replace("Sender", "S\\ud800nder").into_bytes(),
+        expected: "D sts(testing) 10/3 [repaired-json] = 10/3",
+    },
+    Quirk {
+        name: "blanks and line ends around",
+        document: NOTHING,
+        payload: |text| format!("\r\n\t {text} \r\n").into_bytes(),
+        expected: REGULAR,
+    },
+    Quirk {
+        name: "something after the object",
+        document: NOTHING,
+        payload: |text| format!("{text}{{}}").into_bytes(),
+        expected: "D sts(testing) 10/3 [trailing-data] = 10/3",
+    },
 ];
 
 #[tokio::test]
