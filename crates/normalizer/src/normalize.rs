@@ -171,6 +171,7 @@ fn policy_record<'a>(
         report_id: &report.report_id,
         contact: report.contact.as_deref().unwrap_or_default(),
         period: report.period,
+        key_day: report.key_day,
         day: report.period.day(),
         domain: policy.domain.as_ref().map_or("", Domain::as_str),
         domain_sent: policy.domain_sent.as_deref().unwrap_or_default(),

@@ -74,7 +74,9 @@ pub struct PolicyRecord<'a> {
     pub contact: &'a str,
     /// `date-range`.
     pub period: Period,
-    /// The reported day; none when the report has no date.
+    /// The day that the row is filed under, the same at every receipt; none when the report has no date.
+    pub key_day: Option<Day>,
+    /// The reported day, as far as it is believed; none when the report has no date.
     pub day: Option<Day>,
     /// The policy domain, normalised; empty when unknown.
     pub domain: &'a str,

@@ -44,5 +44,9 @@ pub const DEPTH_MAX_LEVELS: u32 = 64;
 /// Earliest date that is believed, 2015-01-01T00:00:00Z: TLS reporting was drafted in 2016.
 pub const DATE_MIN_UNIX_SECONDS: i64 = 1_420_070_400;
 
+/// Latest date that a report is filed under, 2070-01-01T00:00:00Z; without such a bound a hostile sender makes a partition of the
+/// database for every month until the end of time.
+pub const KEY_DATE_MAX_UNIX_SECONDS: i64 = 3_155_760_000;
+
 /// How far after the receipt a date may lie and still be believed.
 pub const DATE_AHEAD_MAX_SECONDS: i64 = 2 * 86_400;

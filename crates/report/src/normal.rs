@@ -21,8 +21,11 @@ pub struct Report<'a> {
     pub report_id: Cow<'a, str>,
     /// `contact-info`, when there is one.
     pub contact: Option<Cow<'a, str>>,
-    /// `date-range`.
+    /// `date-range`, as far as it is believed.
     pub period: Period,
+    /// The day that the report is filed under: of the dates as sent, between 2015 and 2070, whether they are believed at this
+    /// receipt or not, so that a resend on another day is filed under the same.
+    pub key_day: Option<Day>,
     /// Identity of the whole document: organisation, report-id, period and the set of its policy domains.
     /// Counting documents by it counts each once, however its policies are split over tenants.
     pub document: ReportKey,
@@ -122,6 +125,7 @@ impl Report<'_> {
             report_id: own(self.report_id),
             contact: self.contact.map(own),
             period: self.period,
+            key_day: self.key_day,
             document: self.document,
             group: self.group,
             policies: self.policies.into_iter().map(Policy::into_owned).collect(),

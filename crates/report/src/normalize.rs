@@ -11,7 +11,7 @@ use crate::{
     open::Document,
     origin::{Context, report_id_domain},
     reject::Reject,
-    time::UnixSeconds,
+    time::{Day, UnixSeconds},
     warning::{Marks, WarningCode},
 };
 
@@ -79,6 +79,7 @@ fn normalize<'d>(raw: RawReport<'d>, mut marks: Marks, context: &Context<'_>) ->
         report_id,
         contact: raw.contact,
         period,
+        key_day: key_day(raw.begin, raw.end),
         document,
         group,
         policies: blocks.into_iter().map(finish_block).collect(),
@@ -153,6 +154,13 @@ fn believable_period(begin: Option<i64>, end: Option<i64>, context: &Context<'_>
         }
     }
     period
+}
+
+/// The day of the dates as sent that are in the range to file by.
+fn key_day(begin: Option<i64>, end: Option<i64>) -> Option<Day> {
+    let filed =
+        |date: Option<i64>| date.filter(|seconds| (limits::DATE_MIN_UNIX_SECONDS..limits::KEY_DATE_MAX_UNIX_SECONDS).contains(seconds));
+    Period { begin: filed(begin).map(UnixSeconds), end: filed(end).map(UnixSeconds) }.day()
 }
 
 /// Blocks of one key: an exact repeat goes, one with other numbers gets a key of its own, by how many came before it.

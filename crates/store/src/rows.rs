@@ -13,6 +13,8 @@ use crate::version::version;
 
 /// 2015-01-01: no report is older than the draft.
 const DAY_MIN: Day = Day(16_436);
+/// What a row may be filed under: each month is a partition. 2015-01-01 to 2070-01-01.
+const KEY_DAYS: std::ops::Range<Day> = DAY_MIN..Day(36_525);
 /// How far ahead of its receipt a report's day may be.
 const DAYS_AHEAD_MAX: i32 = 3;
 /// What an id's time may be, so that a mad clock makes no partition beyond these: 2015-01-01 to 2100-01-01.
@@ -98,7 +100,7 @@ impl<'a> ReportRow<'a> {
         Self {
             tenant: policy.tenant,
             policy_domain: policy.domain,
-            key_day: day.map_or(0, days),
+            key_day: policy.key_day.filter(|day| KEY_DAYS.contains(day)).map_or(0, days),
             report_key: policy.key.0,
             version: version(outcome.trust, outcome.submission_id, outcome.normalized_at),
             is_deleted: 0,

@@ -63,7 +63,8 @@ impl Inserter {
     /// Inserts all entries at once; when the database refuses, halves them until the one that it refuses stands alone.
     async fn insert_entries(&mut self, entries: &mut [Entry<'_>]) -> Result<(), InsertError> {
         // Ranges yet to insert, the first on top.
-        let mut ranges = vec![0..entries.len()];
+        let mut ranges = Vec::new();
+        ranges.push(0..entries.len());
         while let Some(range) = ranges.pop() {
             let Some(part) = entries.get_mut(range.clone()) else { continue };
             let Err(refused) = self.insert_or_wait(part).await else { continue };

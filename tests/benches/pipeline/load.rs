@@ -17,38 +17,38 @@ use tokio::{
 
 /// What a run did.
 #[derive(Debug, Clone, Copy)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Answers 201.
-    pub created: u64,
+    pub(crate) created: u64,
     /// Any other answer.
-    pub refused: u64,
+    pub(crate) refused: u64,
     /// How long it took.
-    pub took: Duration,
+    pub(crate) took: Duration,
 }
 
 impl Outcome {
     /// 201s a second.
     #[expect(clippy::cast_precision_loss, reason = "counts of a minute's run")]
-    pub fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         self.created as f64 / self.took.as_secs_f64()
     }
 }
 
 /// How a run ends and how fast it goes.
 #[derive(Clone, Copy)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Connections.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// When it ends; it ends too when the bodies are used up.
-    pub length: Duration,
+    pub(crate) length: Duration,
     /// Posts a second over all connections; none: as fast as answers come.
-    pub per_second: Option<f64>,
+    pub(crate) per_second: Option<f64>,
     /// Whether bodies are used again from the start when they are used up.
-    pub repeat: bool,
+    pub(crate) repeat: bool,
 }
 
 /// Posts `bodies` to `path`, each once or in turns.
-pub fn post(address: SocketAddr, path: &str, bodies: &Arc<Vec<Vec<u8>>>, plan: Plan) -> Outcome {
+pub(crate) fn post(address: SocketAddr, path: &str, bodies: &Arc<Vec<Vec<u8>>>, plan: Plan) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let next = Arc::new(AtomicUsize::new(0));
     let (created, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));

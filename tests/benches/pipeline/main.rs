@@ -20,7 +20,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     // Cargo passes `--bench`; what else is there is a name.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let runs: [(&str, fn()); 4] = [("parse", parse::run), ("durable", durable::run), ("writer", writer::run), ("sustained", sustained::run)];
+    let runs: [(&str, fn()); 4] =
+        [("parse", parse::run), ("durable", durable::run), ("writer", writer::run), ("sustained", sustained::run)];
     for (name, run) in runs {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {
             run();

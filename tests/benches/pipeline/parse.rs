@@ -91,7 +91,7 @@ struct BareFailure<'a> {
     additional_information: &'a str,
 }
 
-pub fn run() {
+pub(crate) fn run() {
     table::heading("parse and normalise, one core, against gunzip (zlib-rs) and a bare typed serde_json parse");
     for (name, payload) in samples::by_size() {
         let (mut ours, mut reference) = (Vec::new(), Vec::new());

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs};
 
 /// CPU seconds by thread name; threads that ended are missing, so compare two looks at a process whose threads stay.
-pub fn cpu_seconds_by_thread(pid: u32) -> BTreeMap<String, f64> {
+pub(crate) fn cpu_seconds_by_thread(pid: u32) -> BTreeMap<String, f64> {
     let mut seconds = BTreeMap::new();
     for task in fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten() {
         let Ok(stat) = fs::read_to_string(task.path().join("stat")) else { continue };
@@ -24,7 +24,7 @@ fn ticks_per_second() -> f64 {
 }
 
 /// Resident memory in MiB.
-pub fn resident_mib(pid: u32) -> f64 {
+pub(crate) fn resident_mib(pid: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0

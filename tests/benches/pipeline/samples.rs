@@ -8,12 +8,12 @@ use flate2::{Compression, write::GzEncoder};
 const SIZES: [(&str, usize); 3] = [("650 B", 0), ("2.5 KB", 6), ("260 KB", 810)];
 
 /// Name and gzipped payload of each size.
-pub fn by_size() -> Vec<(&'static str, Vec<u8>)> {
+pub(crate) fn by_size() -> Vec<(&'static str, Vec<u8>)> {
     SIZES.iter().map(|&(name, details)| (name, gzip(report(0, "bench.example", details).as_bytes()))).collect()
 }
 
 /// A report as a sender writes it; `number` makes it one of its own.
-pub fn report(number: usize, domain: &str, details: usize) -> String {
+pub(crate) fn report(number: usize, domain: &str, details: usize) -> String {
     let failures: Vec<String> = (0..details)
         .map(|n| {
             format!(
@@ -37,7 +37,7 @@ pub fn report(number: usize, domain: &str, details: usize) -> String {
 }
 
 /// gzip at the fastest level: the sizes of real reports hardly differ by level.
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()

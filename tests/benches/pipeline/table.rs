@@ -1,19 +1,19 @@
 //! How results are shown.
 
 /// Prints one ratio with what it is made of.
-pub fn ratio(what: &str, ours: f64, reference: f64, unit: &str, aim: f64) {
+pub(crate) fn ratio(what: &str, ours: f64, reference: f64, unit: &str, aim: f64) {
     let ratio = ours / reference;
     let verdict = if ratio >= aim { "reached" } else { "short" };
     println!("{what}: ratio {ratio:.2} (aim {aim:.2}, {verdict}); ours {ours:.0} {unit}, reference {reference:.0} {unit}");
 }
 
 /// Prints a heading.
-pub fn heading(text: &str) {
+pub(crate) fn heading(text: &str) {
     println!("\n== {text}");
 }
 
 /// The middle of `values`.
-pub fn median(values: &mut [f64]) -> f64 {
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

@@ -5,6 +5,7 @@ mod dates;
 mod document;
 mod encoding;
 mod failures;
+mod filing;
 mod identity;
 mod layers;
 mod model;

@@ -99,6 +99,7 @@ pub(crate) fn policy(tenant: &'static str, domain: &'static str, report: u128) -
         report_id: leak(format!("report-{report}")),
         contact: "tls@example.net",
         period: Period { begin: Some(DAY.start()), end: Some(DAY.plus(1).start()) },
+        key_day: Some(DAY),
         day: Some(DAY),
         domain,
         domain_sent: "",
@@ -143,12 +144,12 @@ impl PolicyExt for PolicyRecord<'static> {
         self
     }
     fn day(mut self, day: Day) -> Self {
-        self.day = Some(day);
+        (self.key_day, self.day) = (Some(day), Some(day));
         self.period = Period { begin: Some(day.start()), end: Some(day.plus(1).start()) };
         self
     }
     fn undated(mut self) -> Self {
-        self.day = None;
+        (self.key_day, self.day) = (None, None);
         self.period = Period::default();
         self
     }

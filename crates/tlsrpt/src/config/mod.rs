@@ -176,6 +176,6 @@ pub(crate) struct LogsSection {
 
 impl Default for LogsSection {
     fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info".to_owned() }
+        Self { format: LogFormat::Text, filter: "info,fjall=warn,lsm_tree=warn".to_owned() }
     }
 }

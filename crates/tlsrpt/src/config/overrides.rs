@@ -62,7 +62,7 @@ pub(crate) struct Overrides {
     /// text or json [default: text]
     #[arg(long, env = "TLSRPT_LOG_FORMAT", value_name = "FORMAT", global = true)]
     log_format: Option<String>,
-    /// Level, or target=level pairs by commas [default: info]
+    /// Level, or target=level pairs by commas [default: info, the log's engine warn]
     #[arg(long, env = "TLSRPT_LOG_FILTER", value_name = "FILTER", global = true)]
     log_filter: Option<String>,
 }

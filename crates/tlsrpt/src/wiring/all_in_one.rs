@@ -9,7 +9,7 @@ use tlsrpt_query::{AdminKey, Adoption, Claims, Parts, Query, QueryMetrics};
 use tlsrpt_record::{NORMALIZED, RECORD_MAX_BYTES, SUBMISSIONS};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
-use tlsrpt_telemetry::{Backoff, Health, logs, ops, prometheus};
+use tlsrpt_telemetry::{Backoff, Dependency, Health, logs, ops, prometheus};
 use tokio::{net::TcpListener, runtime::Handle, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +55,8 @@ async fn run(config: &Config, pipeline: &Pipeline) -> anyhow::Result<Ending> {
         .with_context(|| format!("make the data directory {}", config.data_dir.display()))?;
 
     let health = Health::new();
+    // Nothing is ready before every role has been started.
+    let startup = health.dependency("startup");
     let metrics = prometheus::Registry::new();
     metrics.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     let ops_listener = bind("operations", config.listen.ops).await?;
@@ -74,6 +76,7 @@ async fn run(config: &Config, pipeline: &Pipeline) -> anyhow::Result<Ending> {
             log: Arc::clone(&log) as Arc<dyn Log>,
             store: database.store.clone(),
             ops_addr,
+            startup,
         };
         let ended = roles(parts, pipeline, &shutdown).await;
         // Whatever happened, the rest is closed in order.
@@ -115,11 +118,12 @@ struct Started<'a> {
     log: Arc<dyn Log>,
     store: Store,
     ops_addr: std::net::SocketAddr,
+    startup: Dependency,
 }
 
 /// Starts the roles and waits until they have ended.
 async fn roles(started: Started<'_>, pipeline: &Pipeline, shutdown: &CancellationToken) -> anyhow::Result<Ending> {
-    let Started { config, health, metrics, log, store, ops_addr } = started;
+    let Started { config, health, metrics, log, store, ops_addr, startup } = started;
     let admin_key = admin_key::load_or_create(config)?;
     let registry = Registry::open(Arc::clone(&log)).await?;
     let first_run = registry.tenants(None, 1).is_empty();
@@ -196,6 +200,7 @@ async fn roles(started: Started<'_>, pipeline: &Pipeline, shutdown: &Cancellatio
     });
     roles.spawn_on(async move { ("normalizer", normalizer.await.map_err(Into::into)) }, &pipeline.normalizer);
     roles.spawn_on(async move { ("writer", writer.await.map_err(Into::into)) }, &pipeline.writer);
+    startup.ready();
     if let Some(welcome) = welcome {
         println!("{welcome}");
     }

@@ -1,0 +1,68 @@
+//! Durable 201s of the receiver against a bare axum handler that reads the body and answers 201, under the same load.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, body::Bytes, http::StatusCode, routing::post};
+use tlsrpt_edge::{EdgeConfig, Https, HttpsParts, Intake, Metrics, TlsMode};
+use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log};
+use tlsrpt_record::{RECORD_MAX_BYTES, SUBMISSIONS};
+use tlsrpt_registry::Registry;
+use tlsrpt_telemetry::{Health, prometheus};
+use tokio_util::sync::CancellationToken;
+
+use crate::{load, samples, table};
+
+/// Rounds of each, in turns.
+const ROUNDS: usize = 3;
+/// Length of a round.
+const ROUND: Duration = Duration::from_secs(6);
+const CONNECTIONS: usize = 64;
+const AIM: f64 = 0.4;
+
+pub(crate) fn run() {
+    table::heading("durable 201s against a bare axum handler, 64 connections, reports of 650 B, both cores shared with the load");
+    let bodies = Arc::new((0..2_000).map(|n| samples::gzip(samples::report(n, "bench.example", 0).as_bytes())).collect::<Vec<_>>());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let shutdown = CancellationToken::new();
+    let ours = runtime.block_on(edge(dir.path(), shutdown.clone()));
+    let reference = runtime.block_on(bare());
+    let plan = load::Plan { connections: CONNECTIONS, length: ROUND, per_second: None, repeat: true };
+    let (mut our_rates, mut reference_rates) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        reference_rates.push(load::post(reference, "/v1/tlsrpt", &bodies, plan).rate());
+        let outcome = load::post(ours, "/v1/tlsrpt", &bodies, plan);
+        assert_eq!(outcome.refused, 0, "the receiver refused");
+        our_rates.push(outcome.rate());
+    }
+    shutdown.cancel();
+    table::ratio("201s, each fsynced", table::median(&mut our_rates), table::median(&mut reference_rates), "201s/s", AIM);
+    runtime.shutdown_timeout(Duration::from_secs(2));
+}
+
+async fn edge(dir: &std::path::Path, shutdown: CancellationToken) -> SocketAddr {
+    let log =
+        EmbeddedLog::open(EmbeddedConfig { dir: dir.join("log"), record_max_bytes: RECORD_MAX_BYTES, in_flight_max_bytes: 128 << 20 })
+            .unwrap();
+    log.declare(&SUBMISSIONS).await.unwrap();
+    let log: Arc<dyn Log> = log;
+    let registry = Registry::open(Arc::clone(&log)).await.unwrap();
+    let EdgeConfig { intake, https } = EdgeConfig::default();
+    let intake = Intake::open(intake, &*log, registry, Metrics::register(&prometheus::Registry::new()).unwrap()).await.unwrap();
+    let parts = HttpsParts { config: https, tls: TlsMode::Off, data_dir: dir.to_owned(), hosts: Vec::new(), intake, health: Health::new() };
+    let edge = Https::bind(SocketAddr::from(([127, 0, 0, 1], 0)), parts).await.unwrap();
+    let address = edge.local_addr();
+    tokio::spawn(edge.serve(shutdown));
+    address
+}
+
+async fn bare() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let handler = post(async |body: Bytes| {
+        std::hint::black_box(body.len());
+        (StatusCode::CREATED, r#"{"submission_id":"01890a5d-ac96-774b-bcce-b302099a8057"}"#)
+    });
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/v1/tlsrpt", handler)).await.unwrap() });
+    address
+}
