@@ -11,7 +11,5 @@ mod normalize;
 mod run;
 
 pub use metrics::Metrics;
-pub use normalize::{
-    Owners, REASON_INTERNAL, REASON_OUTCOME_TOO_LARGE, REASON_UNREADABLE, Tally, WARNING_SIBLING_REJECTED, Work, normalize,
-};
+pub use normalize::{Owners, REASON_INTERNAL, REASON_OUTCOME_TOO_LARGE, Tally, WARNING_SIBLING_REJECTED, Work, normalize};
 pub use run::{NormalizerConfig, NormalizerError, run};

@@ -4,15 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tlsrpt_log::{Delivered, Record};
 use tlsrpt_record::{
-    Channel, FailureRecord, Normalized, NormalizedError, Outcome, PolicyRecord, RECORD_MAX_BYTES, SUBMISSIONS, Submission, TenantId,
-    id_of_unreadable,
+    FailureRecord, Normalized, NormalizedError, Outcome, PolicyRecord, REASON_UNREADABLE, RECORD_MAX_BYTES, SUBMISSIONS, Submission,
+    TenantId, unreadable,
 };
-use tlsrpt_report::{Context, Document, Domain, Failure, Policy, Reject, Report, Trust, UnixMillis};
+use tlsrpt_report::{Context, Document, Domain, Failure, Policy, Reject, Report, UnixMillis};
 
 /// Reject reason of a submission that this program failed on: a fault of ours, rationed.
 pub const REASON_INTERNAL: &str = "internal-error";
-/// Reject reason of a record on the submissions topic that is no submission.
-pub const REASON_UNREADABLE: &str = "unreadable-record";
 /// Reject reason of a payload that says more than one record of the log can hold.
 pub const REASON_OUTCOME_TOO_LARGE: &str = "outcome-too-large";
 /// Warning on the reports of an archive in which another document was rejected.
@@ -63,7 +61,10 @@ pub enum Tally {
 pub fn normalize(delivered: &Delivered, owners: &impl Owners, now: UnixMillis) -> Result<Work, NormalizedError> {
     let submission = match Submission::from_record(&delivered.record) {
         Ok(submission) => submission,
-        Err(error) => return unreadable(delivered, &error.to_string(), now),
+        Err(error) => {
+            let record = unreadable(SUBMISSIONS.name, delivered, &error.to_string()).encode(&delivered.record.value)?;
+            return Ok(Work { record, tally: Tally::Poison(REASON_UNREADABLE) });
+        }
     };
     // A fault in parsing must cost the one submission that shows it, not the role.
     match catch_unwind(AssertUnwindSafe(|| outcome(&submission, owners, now))) {
@@ -75,21 +76,6 @@ pub fn normalize(delivered: &Delivered, owners: &impl Owners, now: UnixMillis) -
             Ok(Work { record, tally: Tally::Poison(REASON_INTERNAL) })
         }
     }
-}
-
-fn unreadable(delivered: &Delivered, detail: &str, now: UnixMillis) -> Result<Work, NormalizedError> {
-    let normalized = Normalized {
-        submission_id: id_of_unreadable(SUBMISSIONS.name, delivered),
-        channel: Channel::Import,
-        address: None,
-        remote_ip: None,
-        content_type: None,
-        trust: Trust::None,
-        replay: false,
-        normalized_at: now,
-        outcome: Outcome::Rejected { reason: REASON_UNREADABLE, detail },
-    };
-    Ok(Work { record: normalized.encode(&delivered.record.value)?, tally: Tally::Poison(REASON_UNREADABLE) })
 }
 
 fn outcome(submission: &Submission, owners: &impl Owners, now: UnixMillis) -> Result<Work, NormalizedError> {

@@ -7,9 +7,17 @@ use std::{
 };
 
 use tlsrpt_log::Delivered;
+use tlsrpt_report::{Trust, UnixMillis};
 use uuid::Builder;
 
-use crate::id::SubmissionId;
+use crate::{
+    id::SubmissionId,
+    normalized::{Normalized, Outcome},
+    submission::Channel,
+};
+
+/// Reject reason of a record that this program did not write, or that was damaged.
+pub const REASON_UNREADABLE: &str = "unreadable-record";
 
 /// How many rejects for a failure of ours a role may write within [`POISON_WINDOW`].
 pub const POISON_MAX: usize = 100;
@@ -19,8 +27,7 @@ pub const POISON_WINDOW: Duration = Duration::from_secs(600);
 
 /// An id for a record whose own id cannot be read: from the log's time and the record's position, so that a redelivery gets
 /// the same id and counts once.
-#[must_use]
-pub fn id_of_unreadable(topic: &str, delivered: &Delivered) -> SubmissionId {
+fn id_of_unreadable(topic: &str, delivered: &Delivered) -> SubmissionId {
     let mut tail = [0u8; 10];
     let [a, b, rest @ ..] = &mut tail;
     // The topic's tail tells the two topics apart; partition and offset do the rest.
@@ -29,6 +36,23 @@ pub fn id_of_unreadable(topic: &str, delivered: &Delivered) -> SubmissionId {
     *rest = delivered.position.offset.to_be_bytes();
     let millis = u64::try_from(delivered.appended_at_ms).unwrap_or(0);
     SubmissionId(Builder::from_unix_timestamp_millis(millis, &tail).into_uuid())
+}
+
+/// The ledger entry of a record on `topic` that cannot be read: the same at every delivery, so that it counts once. The whole
+/// value of the record is its payload.
+#[must_use]
+pub fn unreadable<'a>(topic: &str, delivered: &Delivered, detail: &'a str) -> Normalized<'a> {
+    Normalized {
+        submission_id: id_of_unreadable(topic, delivered),
+        channel: Channel::Import,
+        address: None,
+        remote_ip: None,
+        content_type: None,
+        trust: Trust::None,
+        replay: false,
+        normalized_at: UnixMillis(delivered.appended_at_ms),
+        outcome: Outcome::Rejected { reason: REASON_UNREADABLE, detail },
+    }
 }
 
 /// The ration of rejects for failures of ours.

@@ -5,7 +5,9 @@
 use bytes::Bytes;
 use proptest::{prelude::*, sample::select};
 use tlsrpt_log::Record;
-use tlsrpt_record::{Channel, FailureRecord, NORMALIZED_FORMAT, Normalized, NormalizedError, Outcome, PolicyRecord, Submission, SubmissionId};
+use tlsrpt_record::{
+    Channel, FailureRecord, NORMALIZED_FORMAT, Normalized, NormalizedError, Outcome, PolicyRecord, Submission, SubmissionId,
+};
 use tlsrpt_report::{Day, Period, PolicyClass, PolicyMode, ReportKey, ResultType, Trust, UnixMillis, UnixSeconds};
 
 const ID: u128 = 0x0199_0b3c_4d00_7abc_8def_0123_4567_89ab;

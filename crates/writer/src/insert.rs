@@ -3,15 +3,12 @@
 use std::time::Instant;
 
 use tlsrpt_log::Delivered;
-use tlsrpt_record::{Channel, NORMALIZED, Normalized, NormalizedError, Outcome, PoisonExceeded, PoisonRation, id_of_unreadable};
-use tlsrpt_report::{Trust, UnixMillis};
+use tlsrpt_record::{NORMALIZED, Normalized, NormalizedError, Outcome, PoisonExceeded, PoisonRation, unreadable};
 use tlsrpt_store::{Store, StoreError};
 use tlsrpt_telemetry::{Backoff, Dependency};
 
 use crate::metrics::Metrics;
 
-/// Reject reason of a record on the normalized topic that cannot be read.
-pub const REASON_UNREADABLE: &str = "unreadable-record";
 /// Reject reason of a record that the database refuses.
 pub const REASON_REFUSED: &str = "refused-by-database";
 
@@ -51,7 +48,10 @@ impl Inserter {
                 Err(error) => {
                     tracing::error!(%error, position = ?delivered.position, "a normalized record cannot be read; it is kept as a reject");
                     self.reject()?;
-                    unreadable(delivered)
+                    (
+                        unreadable(NORMALIZED.name, delivered, "a record of the normalized topic that this program did not write"),
+                        &delivered.record.value,
+                    )
                 }
             });
         }
@@ -123,23 +123,4 @@ impl Inserter {
         self.metrics.rejected();
         self.poison.take(Instant::now())
     }
-}
-
-/// The ledger entry of a record that cannot be read: the whole value is its payload.
-fn unreadable(delivered: &Delivered) -> Entry<'_> {
-    let normalized = Normalized {
-        submission_id: id_of_unreadable(NORMALIZED.name, delivered),
-        channel: Channel::Import,
-        address: None,
-        remote_ip: None,
-        content_type: None,
-        trust: Trust::None,
-        replay: false,
-        normalized_at: UnixMillis(delivered.appended_at_ms),
-        outcome: Outcome::Rejected {
-            reason: REASON_UNREADABLE,
-            detail: "a record of the normalized topic that this program did not write",
-        },
-    };
-    (normalized, &delivered.record.value)
 }

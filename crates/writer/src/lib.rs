@@ -10,6 +10,6 @@ mod insert;
 mod metrics;
 mod run;
 
-pub use insert::{REASON_REFUSED, REASON_UNREADABLE};
+pub use insert::REASON_REFUSED;
 pub use metrics::Metrics;
 pub use run::{WriterConfig, WriterError, run};

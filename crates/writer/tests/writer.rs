@@ -5,11 +5,11 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log, Record};
-use tlsrpt_record::{Channel, NORMALIZED, NORMALIZED_FORMAT, Normalized, Outcome, SubmissionId, WRITER_GROUP};
+use tlsrpt_record::{Channel, NORMALIZED, NORMALIZED_FORMAT, Normalized, Outcome, REASON_UNREADABLE, SubmissionId, WRITER_GROUP};
 use tlsrpt_report::{Trust, UnixMillis};
 use tlsrpt_store::{Fates, Store, StoreConfig, SubmissionFilter, embedded};
 use tlsrpt_telemetry::{Health, prometheus::Registry};
-use tlsrpt_writer::{Metrics, REASON_UNREADABLE, WriterConfig, WriterError, run};
+use tlsrpt_writer::{Metrics, WriterConfig, WriterError, run};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinHandle,
@@ -63,7 +63,8 @@ struct Running {
 
 async fn start(store: Store, records: impl IntoIterator<Item = Record>) -> Running {
     let dir = tempfile::tempdir().unwrap();
-    let log = EmbeddedLog::open(EmbeddedConfig { dir: dir.path().to_owned(), record_max_bytes: 1 << 20, in_flight_max_bytes: 1 << 20 }).unwrap();
+    let log =
+        EmbeddedLog::open(EmbeddedConfig { dir: dir.path().to_owned(), record_max_bytes: 1 << 20, in_flight_max_bytes: 1 << 20 }).unwrap();
     log.declare(&NORMALIZED).await.unwrap();
     for record in records {
         log.producer().send(NORMALIZED.name, record).await.unwrap();
@@ -141,7 +142,8 @@ async fn a_database_that_is_away_is_waited_for_visibly_and_nothing_is_lost() {
     let through_the_door = Store::new(&StoreConfig { url: format!("http://{door}"), database: "away".to_owned(), ..engine.clone() });
 
     let running = start(through_the_door, (0..50).map(|_| rejected("x"))).await;
-    until("the role says what is missing", async || running.health.missing().get("writer").is_some_and(|reason| reason.contains("insert"))).await;
+    until("the role says what is missing", async || running.health.missing().get("writer").is_some_and(|reason| reason.contains("insert")))
+        .await;
     assert_eq!(direct.fates(None, None).await.unwrap(), Fates::default());
     assert_eq!(running.lag().await, 50);
 
