@@ -4,7 +4,8 @@
 //! `admit` bounds how many run and how long → the route's extractor ([`auth`]) turns its key into an `Operator` or a
 //! `TenantKey` → the handler asks the store, the registry or the log → JSON, or a [`problem`].
 //!
-//! Beside it [`Adoption`] moves rows that nobody owned to the tenant that claimed their domain.
+//! Beside it [`Adoption`] moves rows that nobody owned to the tenant that claimed their domain, and [`Fates`] counts
+//! what became of today's submissions.
 //!
 //! Invariants: a handler reaches the store through an extractor that checked a key, and a tenant's handler reaches only that
 //! tenant's queries; every route stands in [`routes`]; no answer tells what exists elsewhere; no key is logged; every error
@@ -15,6 +16,7 @@ mod auth;
 mod body_fields;
 mod clock;
 mod config;
+mod fates;
 mod metrics;
 mod middleware;
 mod nearest;
@@ -30,6 +32,7 @@ mod tenant_routes;
 pub use adoption::{Adoption, Claims};
 pub use auth::{AdminKey, AdminKeyError};
 pub use config::QueryConfig;
+pub use fates::Fates;
 pub use metrics::QueryMetrics;
 pub use routes::{Audience, Route, routes};
 pub use server::{Parts, Query};

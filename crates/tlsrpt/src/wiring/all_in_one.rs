@@ -5,7 +5,7 @@ use std::{os::unix::fs::DirBuilderExt as _, process::ExitCode, sync::Arc, time::
 use anyhow::Context as _;
 use tlsrpt_edge::{Https, HttpsParts, Intake};
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log};
-use tlsrpt_query::{AdminKey, Adoption, Claims, Parts, Query, QueryMetrics};
+use tlsrpt_query::{AdminKey, Adoption, Claims, Fates, Parts, Query, QueryMetrics};
 use tlsrpt_record::{NORMALIZED, RECORD_MAX_BYTES, SUBMISSIONS};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
@@ -147,6 +147,7 @@ async fn roles(started: Started<'_>, pipeline: &Pipeline, shutdown: &Cancellatio
     let claims = Claims::default();
     let query_metrics = QueryMetrics::register(metrics)?;
     let adoption = Adoption::new(store.clone(), Arc::clone(&registry), claims.clone(), query_metrics.clone(), &config.query);
+    let fates = Fates::register(store.clone(), metrics)?;
     let query = Query::bind(
         config.listen.query,
         config.query.clone(),
@@ -193,6 +194,11 @@ async fn roles(started: Started<'_>, pipeline: &Pipeline, shutdown: &Cancellatio
     roles.spawn(async move {
         adoption.run(token).await;
         ("adoption", Ok(()))
+    });
+    let token = shutdown.clone();
+    roles.spawn(async move {
+        fates.run(token).await;
+        ("fates", Ok(()))
     });
     roles.spawn(async move {
         lag.await;
