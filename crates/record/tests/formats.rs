@@ -1,0 +1,162 @@
+//! What was ever written to the log can be read: records come back as they were, and those of every format version are kept
+//! here as bytes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use bytes::Bytes;
+use proptest::{prelude::*, sample::select};
+use tlsrpt_log::Record;
+use tlsrpt_record::{Channel, FailureRecord, NORMALIZED_FORMAT, Normalized, NormalizedError, Outcome, PolicyRecord, Submission, SubmissionId};
+use tlsrpt_report::{Day, Period, PolicyClass, PolicyMode, ReportKey, ResultType, Trust, UnixMillis, UnixSeconds};
+
+const ID: u128 = 0x0199_0b3c_4d00_7abc_8def_0123_4567_89ab;
+
+fn id() -> SubmissionId {
+    SubmissionId(uuid::Uuid::from_u128(ID))
+}
+
+fn failure() -> FailureRecord<'static> {
+    FailureRecord {
+        result: ResultType::CertificateExpired,
+        result_sent: "",
+        sending_ip: Some("2001:db8::1".parse().unwrap()),
+        sending_ip_sent: "",
+        receiving_mx: "mx1.example.com",
+        receiving_helo: "",
+        receiving_ip: None,
+        receiving_ip_sent: "mx1",
+        sessions: Some(3),
+        reason: "expired",
+        additional: "",
+    }
+}
+
+fn policy() -> PolicyRecord<'static> {
+    PolicyRecord {
+        tenant: "acme",
+        key: ReportKey(u128::MAX - 1),
+        document: ReportKey(2),
+        group: ReportKey(3),
+        organization: "Example Inc.",
+        report_id: "r-1",
+        contact: "tls@example.net",
+        period: Period { begin: Some(UnixSeconds(1_778_630_400)), end: None },
+        key_day: Some(Day(20_586)),
+        day: Some(Day(20_586)),
+        domain: "example.com",
+        domain_sent: "Example.COM.",
+        class: PolicyClass::Sts,
+        type_sent: "",
+        strings: vec!["version: STSv1", "mode: enforce"],
+        mode: Some(PolicyMode::Enforce),
+        max_age: Some(86_400),
+        mx_hosts: vec!["*.example.com"],
+        successful: Some(u64::MAX),
+        failed: None,
+        failures: vec![failure()],
+        warnings: vec!["missing-count"],
+    }
+}
+
+fn stored() -> Normalized<'static> {
+    Normalized {
+        submission_id: id(),
+        channel: Channel::Https,
+        address: Some("addr"),
+        remote_ip: Some("192.0.2.7".parse().unwrap()),
+        content_type: Some("application/tlsrpt+gzip"),
+        trust: Trust::None,
+        replay: false,
+        normalized_at: UnixMillis(1_790_000_000_123),
+        outcome: Outcome::Stored(vec![policy()]),
+    }
+}
+
+/// Format 1 of `stored()` with the payload `payload`, as the first version wrote it.
+const FORMAT_1: &str = include_str!("formats/normalized-1.hex");
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+#[test]
+fn a_normalized_record_of_format_1_is_read_as_it_was_written() {
+    let value = bytes(FORMAT_1);
+    let (normalized, payload) = Normalized::decode(&value).unwrap();
+    assert_eq!(normalized, stored());
+    assert_eq!(payload, b"payload");
+}
+
+#[test]
+fn what_is_written_today_is_the_format_that_the_fixture_holds() {
+    assert_eq!(NORMALIZED_FORMAT, 1, "a new format: keep the fixture of the old one and add its own");
+    assert_eq!(&stored().encode(b"payload").unwrap().value[..], bytes(FORMAT_1));
+}
+
+#[test]
+fn a_record_of_a_newer_format_asks_for_an_update() {
+    let error = Normalized::decode(&[NORMALIZED_FORMAT + 1, 0]).unwrap_err();
+    assert!(matches!(error, NormalizedError::Newer { .. }));
+    assert!(error.to_string().contains("update"));
+}
+
+#[test]
+fn a_header_that_is_not_known_is_passed_over_and_one_that_is_missing_is_named() {
+    let submission = Submission {
+        id: id(),
+        channel: Channel::Smtp,
+        address: None,
+        remote_ip: None,
+        content_type: None,
+        trust: Trust::DkimAligned,
+        replay: true,
+        payload: Bytes::from_static(b"{}"),
+    };
+    let mut record = submission.clone().into_record();
+    record.headers.push(("of-tomorrow".into(), Bytes::from_static(b"x")));
+    assert_eq!(Submission::from_record(&record).unwrap(), submission);
+    record.headers.retain(|(name, _)| name != "channel");
+    assert_eq!(Submission::from_record(&record).unwrap_err().header, "channel");
+}
+
+prop_compose! {
+    fn submissions()(
+        low in any::<u128>(),
+        channel in select(vec![Channel::Https, Channel::Smtp, Channel::Import]),
+        trust in select(Trust::ALL.to_vec()),
+        address in proptest::option::of("[a-z0-9]{1,30}"),
+        remote_ip in proptest::option::of(any::<std::net::IpAddr>()),
+        content_type in proptest::option::of("\\PC{0,40}"),
+        replay in any::<bool>(),
+        payload in proptest::collection::vec(any::<u8>(), 0..200),
+    ) -> Submission {
+        // Version and variant of a UUIDv7; the rest is anything.
+        let uuid = low & !(0xf << 76) & !(0x3 << 62) | (0x7 << 76) | (0x2 << 62);
+        Submission { id: SubmissionId(uuid::Uuid::from_u128(uuid)), channel, address, remote_ip, content_type, trust, replay, payload: payload.into() }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_submission_comes_back_as_it_was(submission in submissions()) {
+        prop_assert_eq!(Submission::from_record(&submission.clone().into_record()).unwrap(), submission);
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_of_normalized_records_panic(value in proptest::collection::vec(any::<u8>(), 0..300), tagged in any::<bool>()) {
+        let mut value = value;
+        if tagged {
+            value.insert(0, NORMALIZED_FORMAT);
+        }
+        let _ = Normalized::decode(&value);
+        let _ = Submission::from_record(&Record { value: value.into(), ..Record::default() });
+    }
+
+    #[test]
+    fn a_damaged_normalized_record_never_panics(at in 1usize..200, byte in any::<u8>()) {
+        let mut value = bytes(FORMAT_1);
+        let at = at % value.len();
+        value[at] = byte;
+        let _ = Normalized::decode(&value);
+    }
+}

@@ -1,0 +1,160 @@
+//! The writer between the real embedded log and the real embedded engine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log, Record};
+use tlsrpt_record::{Channel, NORMALIZED, NORMALIZED_FORMAT, Normalized, Outcome, SubmissionId, WRITER_GROUP};
+use tlsrpt_report::{Trust, UnixMillis};
+use tlsrpt_store::{Fates, Store, StoreConfig, SubmissionFilter, embedded};
+use tlsrpt_telemetry::{Health, prometheus::Registry};
+use tlsrpt_writer::{Metrics, REASON_UNREADABLE, WriterConfig, WriterError, run};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+/// One engine for the whole binary; each test has a database of its own in it.
+async fn engine() -> &'static StoreConfig {
+    static ENGINE: tokio::sync::OnceCell<StoreConfig> = tokio::sync::OnceCell::const_new();
+    ENGINE
+        .get_or_init(async || {
+            // The engine outlives every test, so its runtime and its directory do too.
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            std::thread::spawn(move || {
+                let dir = tempfile::tempdir().unwrap();
+                let runtime = tokio::runtime::Runtime::new().unwrap();
+                runtime.block_on(async {
+                    let engine = embedded::Embedded::start(embedded::EmbeddedConfig::new(dir.path())).await.unwrap();
+                    sender.send(engine.config.clone()).unwrap();
+                    std::future::pending::<()>().await;
+                });
+            });
+            receiver.await.unwrap()
+        })
+        .await
+}
+
+fn rejected(detail: &str) -> Record {
+    Normalized {
+        submission_id: SubmissionId::now(),
+        channel: Channel::Https,
+        address: None,
+        remote_ip: None,
+        content_type: None,
+        trust: Trust::None,
+        replay: false,
+        normalized_at: UnixMillis(1),
+        outcome: Outcome::Rejected { reason: "not-json", detail },
+    }
+    .encode(b"payload")
+    .unwrap()
+}
+
+struct Running {
+    log: Arc<EmbeddedLog>,
+    health: Health,
+    shutdown: CancellationToken,
+    role: JoinHandle<Result<(), WriterError>>,
+    _dir: tempfile::TempDir,
+}
+
+async fn start(store: Store, records: impl IntoIterator<Item = Record>) -> Running {
+    let dir = tempfile::tempdir().unwrap();
+    let log = EmbeddedLog::open(EmbeddedConfig { dir: dir.path().to_owned(), record_max_bytes: 1 << 20, in_flight_max_bytes: 1 << 20 }).unwrap();
+    log.declare(&NORMALIZED).await.unwrap();
+    for record in records {
+        log.producer().send(NORMALIZED.name, record).await.unwrap();
+    }
+    let (shutdown, health) = (CancellationToken::new(), Health::new());
+    let metrics = Metrics::register(&Registry::new()).unwrap();
+    let config = WriterConfig { batch_linger_ms: 10, ..WriterConfig::default() };
+    let role = tokio::spawn(run(config, Arc::clone(&log) as Arc<dyn Log>, store, metrics, health.dependency("writer"), shutdown.clone()));
+    Running { log, health, shutdown, role, _dir: dir }
+}
+
+impl Running {
+    async fn lag(&self) -> u64 {
+        self.log.lag(NORMALIZED.name, WRITER_GROUP).await.unwrap().records
+    }
+
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.role.await.unwrap().unwrap();
+    }
+}
+
+/// Waits until `holds`; the deadline is for a broken build only.
+async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_cannot_be_read_becomes_a_reject_and_takes_nothing_along() {
+    let store = Store::new(&StoreConfig { database: "unreadable".to_owned(), ..engine().await.clone() });
+    store.migrate().await.unwrap();
+    let stray = Record { value: Bytes::from_static(&[NORMALIZED_FORMAT, 0xff, 0xff]), ..Record::default() };
+    let running = start(store.clone(), [rejected("before"), stray, rejected("after")]).await;
+    until("everything is committed", async || running.lag().await == 0).await;
+    assert_eq!(store.fates(None, None).await.unwrap(), Fates { rejected: 3, ..Fates::default() });
+    let filter = SubmissionFilter { fate: None, reason: Some(REASON_UNREADABLE.to_owned()) };
+    let (found, _) = store.submissions(&filter, 10, None).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].payload_bytes, 3, "the whole record is kept");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_a_newer_version_stops_the_role_and_is_not_passed_over() {
+    let store = Store::new(&StoreConfig { database: "newer".to_owned(), ..engine().await.clone() });
+    store.migrate().await.unwrap();
+    let newer = Record { value: Bytes::from_static(&[NORMALIZED_FORMAT + 1]), ..Record::default() };
+    let running = start(store, [newer]).await;
+    let lag = || running.log.lag(NORMALIZED.name, WRITER_GROUP);
+    assert_eq!(lag().await.unwrap().records, 1);
+    let error = running.role.await.unwrap().unwrap_err();
+    assert!(format!("{:#}", anyhow_like(&error)).contains("newer"), "{error:?}");
+    assert_eq!(running.log.lag(NORMALIZED.name, WRITER_GROUP).await.unwrap().records, 1);
+}
+
+/// An error with its sources, as the log shows it.
+fn anyhow_like(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_away_is_waited_for_visibly_and_nothing_is_lost() {
+    let engine = engine().await;
+    // A port that nobody listens on yet.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let door = listener.local_addr().unwrap();
+    drop(listener);
+    let direct = Store::new(&StoreConfig { database: "away".to_owned(), ..engine.clone() });
+    direct.migrate().await.unwrap();
+    let through_the_door = Store::new(&StoreConfig { url: format!("http://{door}"), database: "away".to_owned(), ..engine.clone() });
+
+    let running = start(through_the_door, (0..50).map(|_| rejected("x"))).await;
+    until("the role says what is missing", async || running.health.missing().get("writer").is_some_and(|reason| reason.contains("insert"))).await;
+    assert_eq!(direct.fates(None, None).await.unwrap(), Fates::default());
+    assert_eq!(running.lag().await, 50);
+
+    let opened = TcpListener::bind(door).await.unwrap();
+    let target = engine.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    tokio::spawn(async move {
+        while let Ok((mut from, _)) = opened.accept().await {
+            let mut to = TcpStream::connect(&target).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
+        }
+    });
+    until("everything is committed", async || running.lag().await == 0).await;
+    assert_eq!(direct.fates(None, None).await.unwrap(), Fates { rejected: 50, ..Fates::default() });
+    assert!(running.health.missing().is_empty());
+    running.stop().await;
+}
