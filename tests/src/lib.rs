@@ -1,4 +1,4 @@
-//! Helpers of the end-to-end suites, which start the real binary on free ports, as a user would run it.
+//! What the end-to-end suites share: they start the real binary on free ports, as a user would run it.
 //!
 //! A test's way: [`Setup::start`] gives a [`Service`] with a data directory of its own → its clients speak to it as senders,
 //! the operator and tenants do → [`settled`] waits until the pipeline has caught up → [`Service::finish`] ends it.
@@ -11,7 +11,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "helpers of tests: a failure is a panic that says what was found"
+    reason = "a test fails by a panic that says what was found"
 )]
 
 mod answer;

@@ -104,11 +104,16 @@ impl Setup {
 
     /// Starts it and waits until its operations endpoint is up: for a service that cannot be ready yet.
     pub async fn launch(self) -> Service {
-        let place = Arc::clone(&PLACES).acquire_owned().await.unwrap();
-        let dir = tempfile::Builder::new().prefix("tlsrpt-e2e-").tempdir().unwrap();
-        let mut service = Service { setup: self, dir, http: http_client(), running: None, _place: place };
+        let mut service = self.prepare().await;
         service.launch_again().await;
         service
+    }
+
+    /// A service that is not started yet, for a test that has something to do with its data directory before.
+    pub async fn prepare(self) -> Service {
+        let place = Arc::clone(&PLACES).acquire_owned().await.unwrap();
+        let dir = tempfile::Builder::new().prefix("tlsrpt-e2e-").tempdir().unwrap();
+        Service { setup: self, dir, http: http_client(), running: None, _place: place }
     }
 }
 

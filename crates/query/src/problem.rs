@@ -72,6 +72,12 @@ impl Kind {
         }
     }
 
+    /// Whether the request's body may be left unread: the connection ends with the answer, and a client that is not told so
+    /// would send its next request into it.
+    fn ends_connection(self) -> bool {
+        matches!(self, Self::BodyTooLarge | Self::TimedOut)
+    }
+
     /// RFC 6750 3: a key that was presented and refused is an `invalid_token`; one that is missing is no error of the key.
     fn challenge(self) -> Option<&'static str> {
         match self {
@@ -216,6 +222,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.kind.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        }
+        if self.kind.ends_connection() {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some(challenge) = self.kind.challenge() {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));

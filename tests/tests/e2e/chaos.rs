@@ -17,6 +17,8 @@ use crate::seed::seed;
 
 const ROUNDS: usize = 10;
 const SENDERS: usize = 6;
+/// How many ask for acknowledged submissions at one time.
+const ASKERS: usize = 8;
 /// Rounds that are killed while they start, before a sender gets through.
 const KILLED_AT_START: [usize; 2] = [3, 7];
 /// The round before which [`LATE`] is claimed, so that adoption meets kills too.
@@ -224,11 +226,22 @@ async fn reckon(operator: &Operator, record: &Record, ledger: Ledger, seed: u64)
         payloads.insert(id.clone(), operator.get(&format!("/admin/v1/submissions/{id}/raw")).await.is(200).body.to_vec());
     }
     let (mut misses, arrived) = classify(record, &listed, &payloads);
-    for id in record.acknowledged.keys() {
-        if operator.get(&format!("/admin/v1/submissions/{id}")).await.status != 200 && !misses.lost.contains(id) {
-            misses.lost.push(id.clone());
-        }
+    let mut asking = tokio::task::JoinSet::new();
+    for asker in 0..ASKERS {
+        let (operator, ids) = (operator.clone(), record.acknowledged.keys().skip(asker).step_by(ASKERS).cloned().collect::<Vec<_>>());
+        asking.spawn(async move {
+            let mut missing = Vec::new();
+            for id in ids {
+                if operator.get(&format!("/admin/v1/submissions/{id}")).await.status != 200 {
+                    missing.push(id);
+                }
+            }
+            missing
+        });
     }
+    misses.lost.extend(asking.join_all().await.into_iter().flatten());
+    misses.lost.sort_unstable();
+    misses.lost.dedup();
     assert_eq!(misses, Misses::default(), "seed {seed}, {} acknowledged", record.acknowledged.len());
     assert!(ledger.accepted >= record.acknowledged.len() as u64, "seed {seed}: {ledger:?}");
     assert_eq!(ledger.accepted, listed.len() as u64, "seed {seed}: {ledger:?}");

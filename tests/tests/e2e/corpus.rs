@@ -31,7 +31,6 @@ async fn every_public_sample_is_taken_and_shows_its_figures() {
     listed.sort_unstable();
     assert_eq!(files, listed, "each sample of {} is in the table", dir.display());
 
-    // A service for each, since two samples are one report and two share a domain.
     let service = Setup::new().start().await;
     let (operator, sender) = (service.operator(), service.sender());
     let mut tenants: Vec<(&str, String)> = Vec::new();
