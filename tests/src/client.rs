@@ -9,7 +9,7 @@ use crate::answer::Answer;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A client that skips certificate checks, as senders of reports may (RFC 8460 3).
-pub(crate) fn http_client() -> reqwest::Client {
+pub fn http_client() -> reqwest::Client {
     // Another test may have installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().timeout(REQUEST_TIMEOUT).build().unwrap()

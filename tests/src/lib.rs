@@ -26,7 +26,7 @@ mod submissions;
 mod wait;
 
 pub use answer::Answer;
-pub use client::{Caller, Operator, Sender, TenantAccess};
+pub use client::{Caller, Operator, Sender, TenantAccess, http_client};
 pub use encoding::{Encoding, gzip, zip_of};
 pub use ledger::{Ledger, caught_up, settled};
 pub use log_lines::LogLines;

@@ -23,6 +23,14 @@ fn ticks_per_second() -> f64 {
     ticks
 }
 
+/// CPU seconds of this process so far.
+pub(crate) fn own_cpu_seconds() -> f64 {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    #[expect(clippy::cast_precision_loss, reason = "seconds of a run")]
+    let seconds = spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9;
+    seconds
+}
+
 /// Resident memory in MiB.
 pub(crate) fn resident_mib(pid: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();

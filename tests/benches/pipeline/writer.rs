@@ -58,7 +58,7 @@ async fn measure() {
     drain(Arc::clone(&log) as Arc<dyn Log>, store).await;
     let ours = ROWS as f64 / started.elapsed().as_secs_f64();
 
-    let http = reqwest::Client::new();
+    let http = tlsrpt_tests::http_client();
     let mut batches = Vec::new();
     for table in ["reports", "submissions"] {
         for from in (0..ROWS).step_by(BATCH_ROWS) {

@@ -6,25 +6,24 @@ use anyhow::Context as _;
 use tlsrpt_edge::{Https, HttpsParts, Intake};
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log};
 use tlsrpt_query::{AdminKey, Adoption, Claims, Fates, Parts, Query, QueryMetrics};
-use tlsrpt_record::{NORMALIZED, RECORD_MAX_BYTES, SUBMISSIONS};
+use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, RECORD_MAX_BYTES, SUBMISSIONS, WRITER_GROUP};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
 use tlsrpt_telemetry::{Backoff, Dependency, Health, logs, ops, prometheus};
-use tokio::{net::TcpListener, runtime::Handle, task::JoinSet};
+use tokio::{net::TcpListener, runtime::Handle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Database,
     lag::LagMetrics,
-    shutdown::{Ending, on_signals},
+    roles::{Ending, Roles},
+    shutdown::on_signals,
     welcome,
 };
 use crate::{admin_key, config::Config};
 
 /// Directory of the embedded log below the data directory.
 const LOG_DIR: &str = "log";
-/// How long the roles may take to finish what they took.
-const SHUTDOWN_MAX: Duration = Duration::from_secs(25);
 
 /// Runs until a signal asks for the end, or a role cannot go on.
 pub(crate) fn all_in_one(config: &Config) -> anyhow::Result<ExitCode> {
@@ -104,8 +103,11 @@ async fn open_log(config: &Config) -> anyhow::Result<Arc<EmbeddedLog>> {
         record_max_bytes: RECORD_MAX_BYTES,
         in_flight_max_bytes: config.log.in_flight_max_bytes,
     })?;
-    for topic in [&SUBMISSIONS, &NORMALIZED] {
+    for (topic, group) in [(&SUBMISSIONS, NORMALIZER_GROUP), (&NORMALIZED, WRITER_GROUP)] {
         log.declare(topic).await?;
+        // Registered before anything is appended: from here on retention spares what the group has not committed, however long
+        // its role takes to start.
+        drop(log.consumer(topic.name, group).await?);
     }
     Ok(log)
 }
@@ -121,100 +123,91 @@ struct Started<'a> {
     startup: Dependency,
 }
 
-/// Starts the roles and waits until they have ended.
+/// Starts the roles, along a report's way, and waits until they have ended. What needs the log alone starts first: a database
+/// that is away keeps no sender out.
 async fn roles(started: Started<'_>, pipeline: &Pipeline, shutdown: &CancellationToken) -> anyhow::Result<Ending> {
     let Started { config, health, metrics, log, store, ops_addr, startup } = started;
     let admin_key = admin_key::load_or_create(config)?;
     let registry = Registry::open(Arc::clone(&log)).await?;
     let first_run = registry.tenants(None, 1).is_empty();
-    if !migrate(&store, health, shutdown).await? {
-        return Ok(Ending::Asked);
-    }
+    let mut roles = Roles::new(shutdown.clone());
 
     let intake = Intake::open(config.edge.intake.clone(), &*log, Arc::clone(&registry), tlsrpt_edge::Metrics::register(metrics)?).await?;
-    let edge = Https::bind(
-        config.listen.https,
-        HttpsParts {
-            config: config.edge.https.clone(),
-            tls: config.tls.clone().into(),
-            data_dir: config.data_dir.clone(),
-            hosts: config.mail_hosts.clone(),
-            intake,
-            health: health.clone(),
-        },
-    )
-    .await?;
-    let claims = Claims::default();
-    let query_metrics = QueryMetrics::register(metrics)?;
-    let adoption = Adoption::new(store.clone(), Arc::clone(&registry), claims.clone(), query_metrics.clone(), &config.query);
-    let fates = Fates::register(store.clone(), metrics)?;
-    let query = Query::bind(
-        config.listen.query,
-        config.query.clone(),
-        Parts {
-            store: store.clone(),
-            registry: Arc::clone(&registry),
-            log: Arc::clone(&log),
-            admin_key: Some(AdminKey::new(admin_key.reveal())?),
-            claims,
-            metrics: query_metrics,
-        },
-    )
-    .await
-    .with_context(|| format!("listen on {} for the API: is the address this machine's, and free?", config.listen.query))?;
-    let welcome = first_run.then(|| welcome::text(config, edge.local_addr(), query.local_addr(), ops_addr));
+    let parts = HttpsParts {
+        config: config.edge.https.clone(),
+        tls: config.tls.clone().into(),
+        data_dir: config.data_dir.clone(),
+        hosts: config.mail_hosts.clone(),
+        intake,
+        health: health.clone(),
+    };
+    let edge = Https::bind(config.listen.https, parts).await?;
+    let edge_addr = edge.local_addr();
+    let token = shutdown.clone();
+    roles.start("edge", async move {
+        edge.serve(token).await;
+        Ok(())
+    });
 
     let normalizer = tlsrpt_normalizer::run(
         config.normalizer.clone(),
         Arc::clone(&log),
-        registry,
+        Arc::clone(&registry),
         tlsrpt_normalizer::Metrics::register(metrics)?,
         health.dependency("normalizer"),
         shutdown.clone(),
     );
+    roles.start_on(&pipeline.normalizer, "normalizer", async { Ok(normalizer.await?) });
+    let lag = LagMetrics::register(metrics)?.watch(Arc::clone(&log), shutdown.clone());
+    roles.start("lag", async {
+        lag.await;
+        Ok(())
+    });
+
+    let Some(migrated) = roles.meanwhile(migrate(&store, health)).await else { return Ok(roles.finish().await) };
+    migrated?;
+
     let writer = tlsrpt_writer::run(
         config.writer.clone(),
         Arc::clone(&log),
-        store,
+        store.clone(),
         tlsrpt_writer::Metrics::register(metrics)?,
         health.dependency("writer"),
         shutdown.clone(),
     );
-    let lag = LagMetrics::register(metrics)?.watch(log, shutdown.clone());
+    roles.start_on(&pipeline.writer, "writer", async { Ok(writer.await?) });
 
-    let mut roles: JoinSet<(&'static str, anyhow::Result<()>)> = JoinSet::new();
+    let claims = Claims::default();
+    let query_metrics = QueryMetrics::register(metrics)?;
+    let adoption = Adoption::new(store.clone(), Arc::clone(&registry), claims.clone(), query_metrics.clone(), &config.query);
     let token = shutdown.clone();
-    roles.spawn(async move {
-        edge.serve(token).await;
-        ("edge", Ok(()))
-    });
-    let token = shutdown.clone();
-    roles.spawn(async move { ("query", query.serve(token).await.map_err(Into::into)) });
-    let token = shutdown.clone();
-    roles.spawn(async move {
+    roles.start("adoption", async {
         adoption.run(token).await;
-        ("adoption", Ok(()))
+        Ok(())
     });
+    let fates = Fates::register(store.clone(), metrics)?;
     let token = shutdown.clone();
-    roles.spawn(async move {
+    roles.start("fates", async {
         fates.run(token).await;
-        ("fates", Ok(()))
+        Ok(())
     });
-    roles.spawn(async move {
-        lag.await;
-        ("lag", Ok(()))
-    });
-    roles.spawn_on(async move { ("normalizer", normalizer.await.map_err(Into::into)) }, &pipeline.normalizer);
-    roles.spawn_on(async move { ("writer", writer.await.map_err(Into::into)) }, &pipeline.writer);
+    let parts = Parts { store, registry, log, admin_key: Some(AdminKey::new(admin_key.reveal())?), claims, metrics: query_metrics };
+    let query = Query::bind(config.listen.query, config.query.clone(), parts)
+        .await
+        .with_context(|| format!("listen on {} for the API: is the address this machine's, and free?", config.listen.query))?;
+    let query_addr = query.local_addr();
+    let token = shutdown.clone();
+    roles.start("query", async { Ok(query.serve(token).await?) });
+
     startup.ready();
-    if let Some(welcome) = welcome {
-        println!("{welcome}");
+    if first_run {
+        println!("{}", welcome::text(config, edge_addr, query_addr, ops_addr));
     }
-    supervise(roles, shutdown).await
+    Ok(roles.finish().await)
 }
 
-/// Migrates the schema, waiting for a database that is away; false when the end was asked for meanwhile.
-async fn migrate(store: &Store, health: &Health, shutdown: &CancellationToken) -> anyhow::Result<bool> {
+/// Migrates the schema, waiting for a database that is away.
+async fn migrate(store: &Store, health: &Health) -> anyhow::Result<()> {
     let database = health.dependency("database");
     let mut backoff = Backoff::default();
     loop {
@@ -224,55 +217,15 @@ async fn migrate(store: &Store, health: &Health, shutdown: &CancellationToken) -
                     tracing::info!(migration, "ran a migration");
                 }
                 database.ready();
-                return Ok(true);
+                return Ok(());
             }
             Err(error) if error.is_retryable() => {
                 let wait = backoff.next_wait();
                 tracing::warn!(error = &error as &dyn std::error::Error, wait_ms = wait.as_millis(), "the database is away; trying again");
                 database.missing(error.to_string());
-                tokio::select! {
-                    () = shutdown.cancelled() => return Ok(false),
-                    () = tokio::time::sleep(wait) => {}
-                }
+                tokio::time::sleep(wait).await;
             }
             Err(error) => return Err(error).context("migrate the database"),
         }
-    }
-}
-
-/// Waits for all roles; the first one that cannot go on ends the others, since a pipeline with a piece missing only looks
-/// alive.
-async fn supervise(mut roles: JoinSet<(&'static str, anyhow::Result<()>)>, shutdown: &CancellationToken) -> anyhow::Result<Ending> {
-    let mut ending = Ending::Asked;
-    let mut overdue = std::pin::pin!(async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(SHUTDOWN_MAX).await;
-    });
-    loop {
-        let ended = tokio::select! {
-            ended = roles.join_next() => ended,
-            () = &mut overdue => {
-                tracing::error!("roles did not end within {} s; what is not committed comes again at the next start", SHUTDOWN_MAX.as_secs());
-                return Ok(Ending::Failed);
-            }
-        };
-        let Some(ended) = ended else { return Ok(ending) };
-        let asked = shutdown.is_cancelled();
-        match ended {
-            Ok((_, Ok(()))) if asked => {}
-            Ok((role, Ok(()))) => {
-                tracing::error!(role, "a role ended by itself");
-                ending = Ending::Failed;
-            }
-            Ok((role, Err(error))) => {
-                tracing::error!(role, error = format!("{error:#}"), "a role cannot go on; nothing that was acknowledged is lost");
-                ending = Ending::Failed;
-            }
-            Err(error) => {
-                tracing::error!(%error, "a role broke off; nothing that was acknowledged is lost");
-                ending = Ending::Failed;
-            }
-        }
-        shutdown.cancel();
     }
 }

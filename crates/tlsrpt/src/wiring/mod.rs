@@ -3,6 +3,7 @@
 mod all_in_one;
 mod database;
 mod lag;
+mod roles;
 mod shutdown;
 mod welcome;
 

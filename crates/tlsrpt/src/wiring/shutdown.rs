@@ -1,7 +1,5 @@
 //! Ending: SIGTERM and SIGINT ask for it, a second one forces it.
 
-use std::process::ExitCode;
-
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -26,22 +24,4 @@ pub(crate) fn on_signals(shutdown: CancellationToken) -> std::io::Result<()> {
         std::process::exit(EXIT_FORCED);
     });
     Ok(())
-}
-
-/// How the roles ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// They were asked to.
-    Asked,
-    /// A role could not go on.
-    Failed,
-}
-
-impl From<Ending> for ExitCode {
-    fn from(ending: Ending) -> Self {
-        match ending {
-            Ending::Asked => Self::SUCCESS,
-            Ending::Failed => Self::FAILURE,
-        }
-    }
 }
