@@ -19,7 +19,7 @@ demo: build ## fill a demo tenant of the running service with 90 days of traffic
 
 test: setup libchdb lint-code ## run every test
 	$(CARGO) build --locked -p tlsrpt
-	$(CARGO) test --locked --workspace
+	$(CARGO) test --locked --workspace --no-fail-fast
 
 bench: setup libchdb ## print speeds as ratios from one run
 	$(CARGO) build --locked --release -p tlsrpt

@@ -48,7 +48,8 @@ fn blank(report: &mut Report<'_>, at: &str) {
         ["organization-name"] => report.organization = "".into(),
         ["report-id"] => report.report_id = "".into(),
         ["contact-info"] => report.contact = None,
-        ["date-range", "start-datetime"] => report.period.begin = None,
+        // The day to file under follows from what is left of the dates.
+        ["date-range", "start-datetime"] => (report.period.begin, report.key_day) = (None, None),
         ["date-range", "end-datetime"] => report.period.end = None,
         ["policies", n, rest @ ..] => {
             let policy = &mut report.policies[n.parse::<usize>().unwrap()];

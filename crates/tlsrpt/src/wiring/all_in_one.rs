@@ -67,22 +67,18 @@ async fn run(config: &Config, pipeline: &Pipeline) -> anyhow::Result<Ending> {
 
     let log = open_log(config).await?;
     let database = Database::open(config).await?;
-    let ending = async {
-        let parts = Started {
-            config,
-            health: &health,
-            metrics: &metrics,
-            log: Arc::clone(&log) as Arc<dyn Log>,
-            store: database.store.clone(),
-            ops_addr,
-            startup,
-        };
-        let ended = roles(parts, pipeline, &shutdown).await;
-        // Whatever happened, the rest is closed in order.
-        shutdown.cancel();
-        ended
-    }
-    .await;
+    let started = Started {
+        config,
+        health: &health,
+        metrics: &metrics,
+        log: Arc::clone(&log) as Arc<dyn Log>,
+        store: database.store.clone(),
+        ops_addr,
+        startup,
+    };
+    let ending = roles(started, pipeline, &shutdown).await;
+    // Whatever happened, the rest is closed in order.
+    shutdown.cancel();
     log.close();
     database.close().await;
     ops_end.cancel();
