@@ -119,6 +119,13 @@ impl Positions {
     }
 }
 
+impl FromIterator<(u32, u64)> for Positions {
+    /// From partitions and next offsets.
+    fn from_iter<I: IntoIterator<Item = (u32, u64)>>(positions: I) -> Self {
+        Self(positions.into_iter().collect())
+    }
+}
+
 /// Records of one or several partitions, in order within each.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
@@ -149,7 +156,8 @@ pub trait Consumer: Send {
     ///
     /// # Errors
     /// [`CommitError::Revoked`] when a partition has gone to another member since: its records will be delivered there
-    /// again, and nothing was committed for it.
+    /// again, and nothing was committed for it. What is still owned is committed all the same: it is not delivered again, so
+    /// nobody would commit it later.
     async fn commit(&mut self, positions: &Positions) -> Result<(), CommitError>;
 }
 

@@ -196,8 +196,8 @@ pub(super) enum Promise {
     Append { position: Position, answer: Answer<Position, ProduceError> },
     /// The new holder of a writer's id.
     Fence { topic: Arc<TopicState>, epoch: u64, answer: Answer<u64, LogError> },
-    /// A group's commit.
-    Commit { group: Arc<Group>, positions: Positions, answer: Answer<(), CommitError> },
+    /// A group's commit: `positions` are the member's, `revoked` is one that is no longer.
+    Commit { group: Arc<Group>, positions: Positions, revoked: Option<u32>, answer: Answer<(), CommitError> },
 }
 
 /// What became of a commit.
@@ -225,12 +225,12 @@ impl Promise {
                     Err(LogError::Engine { action: format!("take over the writer of {}", topic.name), reason: (*reason).to_owned() })
                 }
             })),
-            Self::Commit { group, positions, answer } => drop(answer.send(match outcome {
+            Self::Commit { group, positions, revoked, answer } => drop(answer.send(match outcome {
                 Outcome::Durable => {
                     for (partition, next) in positions.iter() {
                         group.set_committed(partition, next);
                     }
-                    Ok(())
+                    revoked.map_or(Ok(()), |partition| Err(CommitError::Revoked { partition }))
                 }
                 Outcome::NotWritten(reason) | Outcome::Unknown(reason) => Err(CommitError::Unavailable { reason: (*reason).to_owned() }),
             })),

@@ -268,14 +268,11 @@ fn add(commit: &mut Commit<'_>, request: Request, turn: u32) -> Option<Promise> 
             Some(Promise::Fence { topic, epoch, answer })
         }
         Request::Commit { topic, group, member, positions, answer } => {
-            if let Err(revoked) = group.may_commit(member, &positions) {
-                drop(answer.send(Err(revoked)));
-                return None;
-            }
+            let (positions, revoked) = group.of_member(member, &positions);
             for (partition, next) in positions.iter().filter(|&(partition, next)| next > group.committed(partition)) {
                 commit.commit_group(commit_key(&topic.name, &group.name, partition), next);
             }
-            Some(Promise::Commit { group, positions, answer })
+            Some(Promise::Commit { group, positions, revoked, answer })
         }
         // These never share a commit, see `Request::stands_alone`.
         Request::Declare { .. } | Request::Register { .. } => {

@@ -2,7 +2,7 @@
 
 use parking_lot::Mutex;
 
-use crate::{backend::Positions, error::CommitError};
+use crate::backend::Positions;
 
 /// A group on one topic.
 pub(super) struct Group {
@@ -67,15 +67,12 @@ impl Group {
             .collect()
     }
 
-    /// Whether `member` may commit `positions`.
-    pub(super) fn may_commit(&self, member: u64, positions: &Positions) -> Result<(), CommitError> {
+    /// What of `positions` belongs to `member`, and the first partition that does not.
+    pub(super) fn of_member(&self, member: u64, positions: &Positions) -> (Positions, Option<u32>) {
         let state = self.state.lock();
-        for (partition, _) in positions.iter() {
-            if state.partitions.get(partition as usize).is_none_or(|share| share.owner != Some(member)) {
-                return Err(CommitError::Revoked { partition });
-            }
-        }
-        Ok(())
+        let is_owned = |partition: u32| state.partitions.get(partition as usize).is_some_and(|share| share.owner == Some(member));
+        let revoked = positions.iter().map(|(partition, _)| partition).find(|&partition| !is_owned(partition));
+        (positions.iter().filter(|&(partition, _)| is_owned(partition)).collect(), revoked)
     }
 
     /// The next offset to read of `partition`.
@@ -189,6 +186,7 @@ mod tests {
         assert!(group.owned(first).is_empty());
         let mut positions = Positions::default();
         positions.done(crate::record::Position { partition: 0, offset: 9 });
-        assert!(matches!(group.may_commit(first, &positions), Err(CommitError::Revoked { partition: 0 })));
+        assert_eq!(group.of_member(first, &positions), (Positions::default(), Some(0)));
+        assert_eq!(group.of_member(second, &positions), (positions.clone(), None));
     }
 }
