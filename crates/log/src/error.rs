@@ -93,6 +93,14 @@ pub enum LogError {
         /// The engine's words.
         reason: String,
     },
+    /// The engine cannot answer now (a broker that is away); worth another try.
+    #[error("{action}: {reason}")]
+    Unavailable {
+        /// Verb and object.
+        action: String,
+        /// The engine's words.
+        reason: String,
+    },
     /// The topic was not declared.
     #[error("topic {topic} does not exist")]
     NoTopic {

@@ -11,11 +11,13 @@
 mod backend;
 mod embedded;
 mod error;
+mod kafka;
 mod record;
 mod topic;
 
 pub use backend::{Ack, Batch, BatchLimits, Consumer, FencedWriter, Lag, Log, Positions, Producer, Reader};
 pub use embedded::{EmbeddedConfig, EmbeddedLog, EmbeddedStats};
 pub use error::{CommitError, ConsumeError, LogError, ProduceError};
+pub use kafka::{KafkaConfig, KafkaLog};
 pub use record::{Delivered, Position, Record};
 pub use topic::{Cleanup, Topic};
