@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 pub struct KafkaConfig {
     /// `bootstrap.servers`: `host:port`, several by commas.
     pub brokers: String,
-    /// Further librdkafka properties by name (SASL, TLS, tuning), for every client; they win over the backend's own, except
-    /// over those that its promises rest on, see [`super::properties`].
+    /// Further librdkafka properties by name (SASL, TLS, tuning), for every client; they win over the backend's own. Those that its
+    /// promises rest on are refused.
     pub properties: BTreeMap<String, String>,
     /// Put before the names of topics, groups and transactional ids, so that several set-ups share a cluster. May be empty.
     pub prefix: String,
@@ -23,4 +23,21 @@ pub struct KafkaConfig {
     pub record_max_bytes: usize,
     /// Bytes in flight between `send` and the answer; beyond it `Full`.
     pub in_flight_max_bytes: usize,
+}
+
+impl KafkaConfig {
+    /// A cluster with nothing set but its brokers: 80 MiB records, 128 MiB in flight, topics created as declared.
+    #[must_use]
+    pub fn at(brokers: &str) -> Self {
+        Self {
+            brokers: brokers.to_owned(),
+            properties: BTreeMap::new(),
+            prefix: String::new(),
+            create_topics: true,
+            partitions: None,
+            replication_factor: None,
+            record_max_bytes: 80 << 20,
+            in_flight_max_bytes: 128 << 20,
+        }
+    }
 }

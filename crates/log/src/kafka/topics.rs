@@ -1,0 +1,251 @@
+//! Declaring a topic: created when it is missing, checked when it is there.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    admin::{AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication},
+    error::{KafkaError, RDKafkaErrorCode},
+};
+
+use super::{
+    core::{Core, DeclaredTopic},
+    failure::log_error,
+    properties::REQUEST_TIMEOUT,
+};
+use crate::{
+    error::LogError,
+    topic::{Cleanup, Topic},
+};
+
+/// How long the brokers may take to choose leaders for a new topic.
+const LEADERS_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Wait between two looks for them.
+const LEADERS_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a tombstone is kept: a view that was cut off for less than this misses no removal.
+const TOMBSTONES_MS: u64 = 7 * 86_400_000;
+
+/// Copies of each partition from which one broker may be away while all keep what they acknowledge.
+const REPLICAS_SAFE: usize = 3;
+
+/// Creates or checks `topic`.
+pub(super) async fn declare(core: &Arc<Core>, topic: &Topic) -> Result<(), LogError> {
+    let name = core.prefixed(topic.name);
+    let found = match look(core, &name).await? {
+        Some(found) => found,
+        None if core.config.create_topics => {
+            create(core, topic, &name).await?;
+            wait_for_leaders(core, &name).await?
+        }
+        None => {
+            return Err(LogError::TopicDiffers {
+                topic: name.clone(),
+                found: "not been created".to_owned(),
+                expected: how_to_create(core, topic, &name),
+            });
+        }
+    };
+    check_partitions(core, topic, &name, found.partitions)?;
+    match settings(core, &name).await {
+        Ok(settings) => check_settings(core, topic, &name, &found, &settings)?,
+        Err(error) => tracing::warn!(topic = name, %error, "the topic's settings cannot be read, and are not checked"),
+    }
+    core.note_topic(DeclaredTopic { name, declared: topic.clone(), partitions: found.partitions });
+    Ok(())
+}
+
+/// What the cluster says of a topic.
+struct Found {
+    partitions: u32,
+    replicas: usize,
+    brokers: usize,
+    has_leaders: bool,
+}
+
+async fn look(core: &Arc<Core>, name: &str) -> Result<Option<Found>, LogError> {
+    let action = format!("look for topic {name}");
+    let (core, name) = (Arc::clone(core), name.to_owned());
+    let asked = tokio::task::spawn_blocking(move || {
+        // All topics are asked for: to ask for one by name may create it.
+        let metadata = core.admin.inner().fetch_metadata(None, REQUEST_TIMEOUT)?;
+        let brokers = metadata.brokers().len();
+        Ok(metadata.topics().iter().find(|topic| topic.name() == name).filter(|topic| !topic.partitions().is_empty()).map(|topic| Found {
+            partitions: u32::try_from(topic.partitions().len()).unwrap_or(u32::MAX),
+            replicas: topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or(0),
+            brokers,
+            has_leaders: topic.partitions().iter().all(|partition| partition.leader() >= 0),
+        }))
+    });
+    asked.await.map_err(|_| KafkaError::Canceled).and_then(|asked| asked).map_err(|error| log_error(action, &error))
+}
+
+async fn wait_for_leaders(core: &Arc<Core>, name: &str) -> Result<Found, LogError> {
+    let began = Instant::now();
+    loop {
+        match look(core, name).await? {
+            Some(found) if found.has_leaders => return Ok(found),
+            _ if began.elapsed() > LEADERS_PATIENCE => {
+                let reason = "the new topic has partitions without a leader".to_owned();
+                return Err(LogError::Unavailable { action: format!("create topic {name}"), reason });
+            }
+            _ => tokio::time::sleep(LEADERS_PAUSE).await,
+        }
+    }
+}
+
+/// What a topic must have: name of the setting, value.
+fn wanted(core: &Core, topic: &Topic) -> Vec<(&'static str, String)> {
+    let mut wanted = vec![
+        ("max.message.bytes", core.config.batch_max_bytes().to_string()),
+        // The broker's clock: a sender's may be wrong, and retention and lag go by it.
+        ("message.timestamp.type", "LogAppendTime".to_owned()),
+    ];
+    match topic.cleanup {
+        // What is old and committed is trimmed by the backend; Kafka knows nothing of commits, so by itself it must drop nothing.
+        Cleanup::Delete { .. } => wanted.extend([
+            ("cleanup.policy", "delete".to_owned()),
+            ("retention.ms", "-1".to_owned()),
+            ("retention.bytes", "-1".to_owned()),
+        ]),
+        Cleanup::Compact => {
+            wanted.extend([("cleanup.policy", "compact".to_owned()), ("delete.retention.ms", TOMBSTONES_MS.to_string())]);
+        }
+    }
+    if core.config.replication_factor.is_some_and(|copies| usize::from(copies) >= REPLICAS_SAFE) {
+        wanted.push(("min.insync.replicas", "2".to_owned()));
+    }
+    wanted
+}
+
+fn partitions(core: &Core, topic: &Topic) -> u32 {
+    match topic.cleanup {
+        Cleanup::Compact => topic.partitions,
+        Cleanup::Delete { .. } => core.config.partitions.unwrap_or(topic.partitions),
+    }
+}
+
+async fn create(core: &Core, topic: &Topic, name: &str) -> Result<(), LogError> {
+    let wanted = wanted(core, topic);
+    // -1 is the brokers' default.
+    let replication = TopicReplication::Fixed(core.config.replication_factor.map_or(-1, i32::from));
+    let mut new = NewTopic::new(name, i32::try_from(partitions(core, topic)).unwrap_or(i32::MAX), replication);
+    for (setting, value) in &wanted {
+        new = new.set(setting, value);
+    }
+    let action = format!("create topic {name}");
+    let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT));
+    let created = core.admin.create_topics([&new], &options).await.map_err(|error| log_error(&action, &error))?;
+    for outcome in created {
+        match outcome {
+            // Another process was quicker.
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => tracing::info!(topic = name, "created"),
+            Err((_, code)) => {
+                return Err(
+                    log_error(format!("{action} ({})", how_to_create(core, topic, name)), &KafkaError::AdminOp(code)).retry_if(code)
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+impl LogError {
+    /// An admin's error carries no code of its own for [`log_error`] to go by.
+    fn retry_if(self, code: RDKafkaErrorCode) -> Self {
+        match self {
+            Self::Engine { action, reason } if !super::failure::is_permanent(code) => Self::Unavailable { action, reason },
+            other => other,
+        }
+    }
+}
+
+/// The command that makes what is missing, for whoever may.
+fn how_to_create(core: &Core, topic: &Topic, name: &str) -> String {
+    let settings: Vec<String> = wanted(core, topic).into_iter().map(|(setting, value)| format!("--config {setting}={value}")).collect();
+    format!("a topic as made by: kafka-topics.sh --create --topic {name} --partitions {} {}", partitions(core, topic), settings.join(" "))
+}
+
+fn check_partitions(core: &Core, topic: &Topic, name: &str, found: u32) -> Result<(), LogError> {
+    let differs = |expected: String| Err(LogError::TopicDiffers { topic: name.to_owned(), found: format!("{found} partitions"), expected });
+    match topic.cleanup {
+        Cleanup::Delete { .. } if core.config.partitions.is_some() => Ok(()),
+        _ if found == topic.partitions => Ok(()),
+        _ => differs(format!("{}", topic.partitions)),
+    }
+}
+
+type Settings = HashMap<String, String>;
+
+async fn settings(core: &Core, name: &str) -> Result<Settings, KafkaError> {
+    let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT));
+    let described = core.admin.describe_configs([&ResourceSpecifier::Topic(name)], &options).await?;
+    match described.into_iter().next() {
+        Some(Ok(ConfigResource { entries, .. })) => {
+            Ok(entries.into_iter().filter_map(|entry| entry.value.map(|value| (entry.name, value))).collect())
+        }
+        Some(Err(code)) => Err(KafkaError::AdminOp(code)),
+        None => Err(KafkaError::Canceled),
+    }
+}
+
+/// Refuses what breaks a promise, and warns of what weakens one.
+fn check_settings(core: &Core, topic: &Topic, name: &str, found: &Found, settings: &Settings) -> Result<(), LogError> {
+    let number = |setting: &str| settings.get(setting).and_then(|value| value.parse::<i64>().ok());
+    let differs = |found: String, expected: String| Err(LogError::TopicDiffers { topic: name.to_owned(), found, expected });
+
+    let needed = core.config.batch_max_bytes();
+    if let Some(allowed) = number("max.message.bytes").filter(|&allowed| usize::try_from(allowed).unwrap_or(0) < needed) {
+        return differs(
+            format!("max.message.bytes={allowed}"),
+            format!("{needed} or more, so that the largest submission that is taken in goes through: raise it on the topic"),
+        );
+    }
+    let policy = settings.get("cleanup.policy").map_or("", String::as_str);
+    let expected_policy = match topic.cleanup {
+        Cleanup::Delete { .. } => "delete",
+        Cleanup::Compact => "compact",
+    };
+    if !policy.is_empty() && policy != expected_policy {
+        return differs(format!("cleanup.policy={policy}"), format!("{expected_policy}: else it loses what the pipeline relies on"));
+    }
+    if let Some(stamps) = settings.get("message.timestamp.type").filter(|stamps| *stamps != "LogAppendTime") {
+        return differs(format!("message.timestamp.type={stamps}"), "LogAppendTime: retention and lag go by the brokers' clock".to_owned());
+    }
+
+    if let Cleanup::Delete { age_max, .. } = topic.cleanup {
+        let retention = number("retention.ms").filter(|&kept_ms| kept_ms >= 0);
+        if let Some(kept_ms) = retention {
+            tracing::warn!(
+                topic = name,
+                kept_ms,
+                expected_ms = age_max.as_millis(),
+                "Kafka drops records of this topic by age, processed or not: set retention.ms=-1, and what is committed is trimmed by tlsrpt"
+            );
+        }
+        if let Some(kept_bytes) = number("retention.bytes").filter(|&kept| kept >= 0) {
+            tracing::warn!(topic = name, kept_bytes, "Kafka drops records of this topic by size, processed or not: set retention.bytes=-1");
+        }
+    }
+    let in_sync = number("min.insync.replicas").and_then(|in_sync| usize::try_from(in_sync).ok()).unwrap_or(1);
+    if found.brokers > 1 && found.replicas < 2 {
+        tracing::warn!(
+            topic = name,
+            "the topic has one copy: what is acknowledged is lost with its broker. Give it three, and min.insync.replicas=2"
+        );
+    } else if found.replicas >= REPLICAS_SAFE && in_sync < 2 {
+        tracing::warn!(topic = name, in_sync, "a record is acknowledged when one broker has it: set min.insync.replicas=2");
+    } else if found.replicas > 1 && in_sync >= found.replicas {
+        tracing::warn!(
+            topic = name,
+            in_sync,
+            replicas = found.replicas,
+            "one broker that is away stops the topic: min.insync.replicas must be below the number of copies"
+        );
+    }
+    Ok(())
+}
