@@ -106,7 +106,12 @@ impl Reader for KafkaReader {
                         return Ok(Vec::new());
                     }
                 }
-                Err(error) => return Err(self.unavailable(&error)),
+                // A lost connection is made anew by the client, mostly before anybody needs it.
+                Err(error) => {
+                    if watermarks(&client, &self.topic).await.is_err() {
+                        return Err(self.unavailable(&error));
+                    }
+                }
                 Ok(message) => {
                     let expected = self.position;
                     let first = self.take(&message);
