@@ -48,8 +48,8 @@ pub enum ConsumeError {
         /// The engine's words.
         reason: String,
     },
-    /// Records that the group had yet to read are gone.
-    #[error("read from {topic}: offsets {from} to {to} of partition {partition} are gone")]
+    /// Records that the group had yet to read are gone: dropped by retention, or with a topic that was made anew.
+    #[error("read from {topic}: what partition {partition} held from offset {from} on is gone; reading goes on from {to}")]
     Gap {
         /// The topic.
         topic: String,
@@ -57,7 +57,7 @@ pub enum ConsumeError {
         partition: u32,
         /// First offset that is gone.
         from: u64,
-        /// First offset that is there; reading goes on from it.
+        /// Offset from which reading goes on; at or below `from` when the topic was made anew.
         to: u64,
     },
     /// The log is shutting down.

@@ -4,6 +4,12 @@
 
 #[path = "conformance/mod.rs"]
 mod conformance;
+#[path = "kafka/gap.rs"]
+mod gap;
+#[path = "kafka/member.rs"]
+mod member;
+#[path = "kafka/settings.rs"]
+mod settings;
 
 use std::sync::Arc;
 
@@ -33,18 +39,23 @@ impl Backend for Subject {
     }
 
     async fn open(&self) -> Arc<dyn Log> {
-        let config = KafkaConfig {
+        KafkaLog::open(self.config()).unwrap()
+    }
+
+    async fn close(&self, log: Arc<dyn Log>) {
+        drop(log);
+    }
+}
+
+impl Subject {
+    fn config(&self) -> KafkaConfig {
+        KafkaConfig {
             prefix: self.prefix.clone(),
             record_max_bytes: 16 * conformance::MIB,
             in_flight_max_bytes: self.in_flight_max_bytes,
             // Members of a test come and go: they hear of it sooner than in production.
             properties: [("heartbeat.interval.ms".to_owned(), "100".to_owned())].into(),
             ..KafkaConfig::at(&self.brokers)
-        };
-        KafkaLog::open(config).unwrap()
-    }
-
-    async fn close(&self, log: Arc<dyn Log>) {
-        drop(log);
+        }
     }
 }

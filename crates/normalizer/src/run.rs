@@ -7,8 +7,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tlsrpt_log::{Batch, BatchLimits, CommitError, ConsumeError, Consumer, Log, LogError, Positions, ProduceError, Producer, Record};
-use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, NormalizedError, PoisonExceeded, PoisonRation, SUBMISSIONS};
+use tlsrpt_log::{
+    Batch, BatchLimits, CommitError, ConsumeError, Consumer, Log, LogError, Position, Positions, ProduceError, Producer, Record,
+};
+use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, NormalizedError, PoisonExceeded, PoisonRation, SUBMISSIONS, lost};
 use tlsrpt_report::UnixMillis;
 use tlsrpt_telemetry::{Backoff, Dependency};
 use tokio::task::{JoinError, JoinHandle};
@@ -118,8 +120,11 @@ impl<O: Owners + Send + Sync + 'static> Role<O> {
                     self.take(batch).await?;
                 }
                 Next::Batch(Err(ConsumeError::Closed)) => break,
-                Next::Batch(Err(error @ ConsumeError::Gap { .. })) => {
-                    tracing::error!(%error, "submissions were dropped from the log before they were normalized");
+                Next::Batch(Err(error @ ConsumeError::Gap { partition, from, .. })) => {
+                    tracing::error!(%error, "submissions were lost by the log before they were normalized; the ledger tells");
+                    let first = Position { partition, offset: from };
+                    let entry = lost(SUBMISSIONS.name, first, now(), &error.to_string()).encode(&[])?;
+                    append_all(&*self.producer, vec![entry], &self.metrics, &self.health).await?;
                 }
                 Next::Batch(Err(error)) => {
                     tracing::warn!(%error, "the log cannot be read; trying again");

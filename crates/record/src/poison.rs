@@ -1,4 +1,4 @@
-//! Records that a role cannot work on: they become rejects of the ledger, so they need an id, and they are rationed, so that
+//! Records that a role cannot work on, or that are gone: they become rejects of the ledger, so they need an id, and they are rationed, so that
 //! a faulty release stops instead of draining a topic into rejects.
 
 use std::{
@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tlsrpt_log::Delivered;
+use tlsrpt_log::{Delivered, Position};
 use tlsrpt_report::{Trust, UnixMillis};
 use uuid::Builder;
 
@@ -19,22 +19,25 @@ use crate::{
 /// Reject reason of a record that this program did not write, or that was damaged.
 pub const REASON_UNREADABLE: &str = "unreadable-record";
 
+/// Reject reason of records that the log lost before they were worked on.
+pub const REASON_LOST: &str = "lost-by-log";
+
 /// How many rejects for a failure of ours a role may write within [`POISON_WINDOW`].
 pub const POISON_MAX: usize = 100;
 
 /// The window that [`POISON_MAX`] counts in.
 pub const POISON_WINDOW: Duration = Duration::from_secs(600);
 
-/// An id for a record whose own id cannot be read: from the log's time and the record's position, so that a redelivery gets
-/// the same id and counts once.
-fn id_of_unreadable(topic: &str, delivered: &Delivered) -> SubmissionId {
+/// An id for a record whose own id cannot be read: from a time of the log's and the record's position, so that a redelivery
+/// gets the same id and counts once.
+fn id_of_position(topic: &str, position: Position, at_ms: i64) -> SubmissionId {
     let mut tail = [0u8; 10];
     let [a, b, rest @ ..] = &mut tail;
-    // The topic's tail tells the two topics apart; partition and offset do the rest.
+    // The topic's length tells the two topics apart; partition and offset do the rest.
     *a = u8::try_from(topic.len() % 256).unwrap_or(0);
-    *b = u8::try_from(delivered.position.partition % 256).unwrap_or(0);
-    *rest = delivered.position.offset.to_be_bytes();
-    let millis = u64::try_from(delivered.appended_at_ms).unwrap_or(0);
+    *b = u8::try_from(position.partition % 256).unwrap_or(0);
+    *rest = position.offset.to_be_bytes();
+    let millis = u64::try_from(at_ms).unwrap_or(0);
     SubmissionId(Builder::from_unix_timestamp_millis(millis, &tail).into_uuid())
 }
 
@@ -42,16 +45,30 @@ fn id_of_unreadable(topic: &str, delivered: &Delivered) -> SubmissionId {
 /// value of the record is its payload.
 #[must_use]
 pub fn unreadable<'a>(topic: &str, delivered: &Delivered, detail: &'a str) -> Normalized<'a> {
+    entry(id_of_position(topic, delivered.position, delivered.appended_at_ms), delivered.appended_at_ms, REASON_UNREADABLE, detail)
+}
+
+/// The ledger entry of records that `topic` lost from `first` on, before anybody worked on them: one entry, since how many
+/// submissions they were is lost with them. The same however often the gap is met on one day (`now`).
+#[must_use]
+pub fn lost<'a>(topic: &str, first: Position, now: UnixMillis, detail: &'a str) -> Normalized<'a> {
+    let day_ms = now.0 - now.0.rem_euclid(DAY_MS);
+    entry(id_of_position(topic, first, day_ms), now.0, REASON_LOST, detail)
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+fn entry<'a>(submission_id: SubmissionId, at_ms: i64, reason: &'static str, detail: &'a str) -> Normalized<'a> {
     Normalized {
-        submission_id: id_of_unreadable(topic, delivered),
+        submission_id,
         channel: Channel::Import,
         address: None,
         remote_ip: None,
         content_type: None,
         trust: Trust::None,
         replay: false,
-        normalized_at: UnixMillis(delivered.appended_at_ms),
-        outcome: Outcome::Rejected { reason: REASON_UNREADABLE, detail },
+        normalized_at: UnixMillis(at_ms),
+        outcome: Outcome::Rejected { reason, detail },
     }
 }
 
@@ -86,22 +103,25 @@ impl PoisonRation {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-    use tlsrpt_log::{Position, Record};
-
     use super::*;
 
     #[test]
     fn an_unreadable_record_has_the_same_id_at_every_delivery_and_another_one_at_every_position() {
-        let at = |partition, offset| Delivered {
-            position: Position { partition, offset },
-            appended_at_ms: 1_790_000_000_000,
-            record: Record::default(),
-        };
-        assert_eq!(id_of_unreadable("t", &at(0, 7)), id_of_unreadable("t", &at(0, 7)));
-        assert_ne!(id_of_unreadable("t", &at(0, 7)), id_of_unreadable("t", &at(0, 8)));
-        assert_ne!(id_of_unreadable("t", &at(0, 7)), id_of_unreadable("t", &at(1, 7)));
-        assert_eq!(id_of_unreadable("t", &at(0, 7)).received_at().0, 1_790_000_000_000);
-        assert_eq!(id_of_unreadable("t", &at(0, 7)).0.get_version_num(), 7);
+        const AT_MS: i64 = 1_790_000_000_000;
+        let id = |partition, offset| id_of_position("t", Position { partition, offset }, AT_MS);
+        assert_eq!(id(0, 7), id(0, 7));
+        assert_ne!(id(0, 7), id(0, 8));
+        assert_ne!(id(0, 7), id(1, 7));
+        assert_eq!(id(0, 7).received_at().0, AT_MS);
+        assert_eq!(id(0, 7).0.get_version_num(), 7);
+    }
+
+    #[test]
+    fn a_gap_that_is_met_twice_is_one_entry() {
+        let at = |offset, now_ms| lost("t", Position { partition: 0, offset }, UnixMillis(now_ms), "gone").submission_id;
+        let noon = 1_790_000_000_000;
+        assert_eq!(at(7, noon), at(7, noon + 1_000));
+        assert_ne!(at(7, noon), at(8, noon));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! One batch into the database, whatever single records in it are like.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use tlsrpt_log::Delivered;
-use tlsrpt_record::{NORMALIZED, Normalized, NormalizedError, Outcome, PoisonExceeded, PoisonRation, unreadable};
+use tlsrpt_log::{Delivered, Position};
+use tlsrpt_record::{NORMALIZED, Normalized, NormalizedError, Outcome, PoisonExceeded, PoisonRation, lost, unreadable};
+use tlsrpt_report::UnixMillis;
 use tlsrpt_store::{Store, StoreError};
 use tlsrpt_telemetry::{Backoff, Dependency};
 
@@ -58,6 +59,13 @@ impl Inserter {
         self.insert_entries(&mut entries).await?;
         self.metrics.queryable(entries.iter().map(|(normalized, _)| normalized.submission_id));
         Ok(())
+    }
+
+    /// Tells the ledger of records that the log lost from `first` on.
+    pub(crate) async fn insert_lost(&mut self, first: Position, detail: &str) -> Result<(), InsertError> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = UnixMillis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+        self.insert_entries(&mut [(lost(NORMALIZED.name, first, now, detail), &[])]).await
     }
 
     /// Inserts all entries at once; when the database refuses, halves them until the one that it refuses stands alone.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tlsrpt_log::{BatchLimits, CommitError, ConsumeError, Consumer, Log, LogError, Positions};
+use tlsrpt_log::{BatchLimits, CommitError, ConsumeError, Consumer, Log, LogError, Position, Positions};
 use tlsrpt_record::{NORMALIZED, PoisonRation, WRITER_GROUP};
 use tlsrpt_store::Store;
 use tlsrpt_telemetry::{Backoff, Dependency};
@@ -83,8 +83,13 @@ pub async fn run(
                 commit(&mut *consumer, &batch.positions(), &shutdown).await;
             }
             Err(ConsumeError::Closed) => return Ok(()),
-            Err(error @ ConsumeError::Gap { .. }) => {
-                tracing::error!(%error, "normalized records were dropped from the log before they were written")
+            Err(error @ ConsumeError::Gap { partition, from, .. }) => {
+                tracing::error!(%error, "normalized records were lost by the log before they were written; the ledger tells");
+                let (first, detail) = (Position { partition, offset: from }, error.to_string());
+                tokio::select! {
+                    told = inserter.insert_lost(first, &detail) => told?,
+                    () = grace_over(&shutdown) => return Ok(()),
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "the log cannot be read; trying again");

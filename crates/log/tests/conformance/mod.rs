@@ -45,7 +45,7 @@ pub trait Backend: Sized {
 pub const MIB: usize = 1 << 20;
 
 /// What is waited for at most, far beyond what anything takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits for `future`, and fails when it hangs.
 pub async fn in_time<T>(future: impl Future<Output = T>) -> T {

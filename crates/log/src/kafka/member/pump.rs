@@ -218,8 +218,9 @@ impl MemberContext {
                     let next = u64::try_from(next).unwrap_or(0);
                     (known.unwrap_or(Offset::Stored), Some(next), Some(next))
                 }
-                // The group has committed nothing yet.
-                Some(_) => (Offset::Beginning, None, Some(0)),
+                // The group is new, or its offsets are lost: all of it is to be read, and what is trimmed already was trimmed
+                // without the group's word.
+                Some(_) => (Offset::Beginning, Some(0), Some(0)),
                 None => (Offset::Stored, None, None),
             };
             // The partition is one of the topic's, whose numbers are not negative.
