@@ -164,7 +164,8 @@ pub trait Consumer: Send {
 /// Reads a topic without a group.
 #[async_trait]
 pub trait Reader: Send {
-    /// The records that follow, at most `records_max`; waits for the first one.
+    /// The records that follow, at most `records_max`; waits for the first one. None of them when only the position moved on, over
+    /// what is no record (a transaction's marker, a hole of compaction).
     async fn next(&mut self, records_max: usize) -> Result<Vec<Delivered>, ConsumeError>;
 
     /// The offset that the next append gets: reading up to it is reading to the end.

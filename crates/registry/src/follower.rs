@@ -52,6 +52,10 @@ impl Followed {
         // Within the lock: who has read this number sees at least this view.
         self.revision.fetch_add(1, Ordering::Release);
         drop(view);
+        self.moved_to(position);
+    }
+
+    fn moved_to(&self, position: u64) {
         self.position.send_if_modified(|known| {
             let further = position > *known;
             *known = position.max(*known);
@@ -88,7 +92,11 @@ pub(crate) async fn follow(log: Arc<dyn Log>, followed: Arc<Followed>, mut reade
                     reader = rebuilt;
                 } else {
                     let position = records.last().map_or(0, |last| last.position.offset.saturating_add(1)).max(reader.position());
-                    followed.change(position, |view| apply(view, records));
+                    if records.is_empty() {
+                        followed.moved_to(position);
+                    } else {
+                        followed.change(position, |view| apply(view, records));
+                    }
                 }
             }
             Err(ConsumeError::Closed) => return,

@@ -35,12 +35,18 @@ pub(super) struct KafkaReader {
     /// None once it is dropped.
     client: Option<Arc<StreamConsumer<Voice>>>,
     position: u64,
-    /// The furthest end that was asked for.
-    end: u64,
-    /// Whether the client said that there is nothing more, and nothing came since.
-    is_at_end: bool,
-    /// The end that the client's next word of being at the end confirms.
-    confirming: Option<u64>,
+    phase: Phase,
+}
+
+/// How the client stands to the position.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// It fetches nothing yet: who only asks for the end needs no records.
+    Idle,
+    /// It fetches from the position on.
+    Fetching,
+    /// It fetches anew from the position, to confirm that no record stands before this end.
+    Confirming(u64),
 }
 
 impl KafkaReader {
@@ -49,9 +55,7 @@ impl KafkaReader {
         let client = StreamConsumer::from_config_and_context(&properties, Voice::default()).map_err(|error| config_error(&error))?;
         let client = Arc::new(client);
         let (low, _) = watermarks(&client, &topic).await.map_err(|error| log_error(format!("read {}", topic.name), &error))?;
-        let reader = Self { core, topic, client: Some(client), position: low, end: low, is_at_end: false, confirming: None };
-        reader.fetch_from_position().map_err(|error| log_error(format!("read {}", reader.topic.name), &error))?;
-        Ok(reader)
+        Ok(Self { core, topic, client: Some(client), position: low, phase: Phase::Idle })
     }
 
     /// Starts fetching anew at the position.
@@ -69,7 +73,7 @@ impl KafkaReader {
     fn take(&mut self, message: &BorrowedMessage<'_>) -> Option<Delivered> {
         let delivered = from_kafka(message)?;
         self.position = delivered.position.offset + 1;
-        self.is_at_end = false;
+        self.phase = Phase::Fetching;
         Some(delivered)
     }
 }
@@ -86,26 +90,35 @@ impl Reader for KafkaReader {
             if core.is_closed() {
                 return Err(ConsumeError::Closed);
             }
-            // What stands between the last record and the end is no record: a transaction's marker, or a hole of compaction.
-            // That the client is at the end it may have said before that end was there, so it has to say it again.
-            if self.is_at_end && self.position < self.end && self.confirming.is_none() {
-                self.confirming = Some(self.end);
+            if self.phase == Phase::Idle {
                 self.fetch_from_position().map_err(|error| self.unavailable(&error))?;
+                self.phase = Phase::Fetching;
             }
             let event = tokio::select! {
                 event = client.recv() => event,
                 () = &mut closed => continue,
             };
             match event {
-                Err(KafkaError::PartitionEOF(_)) => {
-                    self.is_at_end = true;
-                    if let Some(end) = self.confirming.take()
-                        && end > self.position
-                    {
-                        self.position = end;
+                // What stands between the last record and the end is no record: a transaction's marker, or a hole of compaction.
+                Err(KafkaError::PartitionEOF(_)) => match self.phase {
+                    Phase::Confirming(end) => {
+                        self.phase = Phase::Fetching;
+                        self.position = self.position.max(end);
                         return Ok(Vec::new());
                     }
-                }
+                    // The client may have said so before what is the end now was there: it has to say it again.
+                    _ => {
+                        // A call that is dropped while it asks leaves a reader behind that begins anew.
+                        self.phase = Phase::Idle;
+                        let (_, end) = watermarks(&client, &self.topic).await.map_err(|error| self.unavailable(&error))?;
+                        self.phase = if end > self.position {
+                            self.fetch_from_position().map_err(|error| self.unavailable(&error))?;
+                            Phase::Confirming(end)
+                        } else {
+                            Phase::Fetching
+                        };
+                    }
+                },
                 // A lost connection is made anew by the client, mostly before anybody needs it.
                 Err(error) => {
                     if watermarks(&client, &self.topic).await.is_err() {
@@ -126,9 +139,8 @@ impl Reader for KafkaReader {
 
     async fn end(&mut self) -> Result<u64, ConsumeError> {
         let Some(client) = self.client.clone().filter(|_| !self.core.is_closed()) else { return Err(ConsumeError::Closed) };
-        let (_, high) = watermarks(&client, &self.topic).await.map_err(|error| self.unavailable(&error))?;
-        self.end = self.end.max(high);
-        Ok(high)
+        let (_, end) = watermarks(&client, &self.topic).await.map_err(|error| self.unavailable(&error))?;
+        Ok(end)
     }
 
     fn position(&self) -> u64 {
@@ -148,8 +160,9 @@ impl KafkaReader {
                     bytes += delivered.record.size_bytes();
                     records.push(delivered);
                 }
+                // Said again once the caller asks for more than there is.
                 Some(Err(KafkaError::PartitionEOF(_))) => {
-                    self.is_at_end = true;
+                    self.phase = Phase::Idle;
                     break;
                 }
                 // What is wrong is said again, to the next call.
