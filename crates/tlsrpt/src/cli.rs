@@ -24,8 +24,17 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Run every role in this process, on the embedded log and (unless --clickhouse-url is given) the embedded database
+    /// Run every role in this process, on the embedded log (unless --kafka-brokers is given) and the embedded database
+    /// (unless --clickhouse-url is given)
     AllInOne,
+    /// Run the receivers alone, over Kafka
+    Edge,
+    /// Run a normalizer alone, over Kafka: submissions in, normalized records out
+    Normalizer,
+    /// Run a writer alone, over Kafka and a ClickHouse server: normalized records into the database
+    Writer,
+    /// Run the tenant and operator API alone, over Kafka and a ClickHouse server
+    Query,
     /// Show the effective configuration as TOML, secrets masked
     Config,
     /// Bring the database's schema to this version and exit

@@ -1,14 +1,17 @@
 //! The one typed configuration tree: defaults, then the TOML file, then the environment, then flags.
 
+mod kafka;
 mod load;
 mod overrides;
 mod secret;
+mod size;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tlsrpt_telemetry::logs::LogFormat;
 
+pub(crate) use kafka::KafkaSection;
 pub(crate) use load::load;
 pub(crate) use overrides::Overrides;
 pub(crate) use secret::Secret;
@@ -29,8 +32,10 @@ pub(crate) struct Config {
     pub(crate) tls: Tls,
     /// The receivers.
     pub(crate) edge: tlsrpt_edge::EdgeConfig,
-    /// The embedded log.
+    /// The log, embedded or Kafka.
     pub(crate) log: LogSection,
+    /// The Kafka cluster, in place of the embedded log.
+    pub(crate) kafka: KafkaSection,
     /// The normalizer.
     pub(crate) normalizer: tlsrpt_normalizer::NormalizerConfig,
     /// The writer.
@@ -53,6 +58,7 @@ impl Default for Config {
             tls: Tls::default(),
             edge: tlsrpt_edge::EdgeConfig::default(),
             log: LogSection::default(),
+            kafka: KafkaSection::default(),
             normalizer: tlsrpt_normalizer::NormalizerConfig::default(),
             writer: tlsrpt_writer::WriterConfig::default(),
             store: StoreSection::default(),
@@ -119,7 +125,7 @@ pub(crate) enum TlsMode {
     Files,
 }
 
-/// The embedded log.
+/// The log, whichever it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LogSection {
@@ -145,6 +151,8 @@ pub(crate) struct StoreSection {
     pub(crate) clickhouse_password: Option<Secret>,
     /// Database, made by the first migration.
     pub(crate) clickhouse_database: String,
+    /// Cluster in which the migrations make replicated tables with distributed ones over them; none for one server.
+    pub(crate) clickhouse_cluster: Option<String>,
     /// `libchdb.so` of the embedded engine; without one it is looked for where `make libchdb` puts it.
     pub(crate) library: Option<PathBuf>,
     /// Address of the embedded engine's HTTP endpoint; loopback only.
@@ -158,6 +166,7 @@ impl Default for StoreSection {
             clickhouse_user: "default".to_owned(),
             clickhouse_password: None,
             clickhouse_database: "tlsrpt".to_owned(),
+            clickhouse_cluster: None,
             library: None,
             embedded_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::Args;
 use figment::value::{Dict, Value};
 
-use super::TlsMode;
+use super::{TlsMode, kafka::property, size::bytes};
 
 /// Flags that override the TOML file; each has a `TLSRPT_…` variable too.
 #[derive(Args, Clone, Debug, Default)]
@@ -44,6 +44,19 @@ pub(crate) struct Overrides {
     /// Host part of reporting addresses; repeatable, by commas in the variable; none accepts any host part
     #[arg(long, env = "TLSRPT_MAIL_HOST", value_name = "HOST", value_delimiter = ',', global = true)]
     mail_host: Vec<String>,
+    /// Kafka brokers, host:port by commas [default: none, the embedded log]
+    #[arg(long, env = "TLSRPT_KAFKA_BROKERS", value_name = "HOST:PORT,…", global = true)]
+    kafka_brokers: Option<String>,
+    /// librdkafka property, such as security.protocol=SASL_SSL; repeatable, one a line in the variable. For secrets prefer
+    /// a variable of its own: TLSRPT_KAFKA__PROPERTIES__SASL__PASSWORD
+    #[arg(long, env = "TLSRPT_KAFKA_PROPERTY", value_name = "NAME=VALUE", value_delimiter = '\n', value_parser = property, hide_env_values = true, global = true)]
+    kafka_property: Vec<(String, String)>,
+    /// Put before the names of topics, groups and transactional ids [default: nothing]
+    #[arg(long, env = "TLSRPT_KAFKA_PREFIX", value_name = "PREFIX", global = true)]
+    kafka_prefix: Option<String>,
+    /// What the edge takes while Kafka is away, on disk in the data directory, at most; 0 takes nothing [default: 1GiB]
+    #[arg(long, env = "TLSRPT_SPOOL_LIMIT", value_name = "SIZE", value_parser = bytes, global = true)]
+    spool_limit: Option<u64>,
     /// URL of a ClickHouse server's HTTP interface [default: the embedded engine]
     #[arg(long, env = "TLSRPT_CLICKHOUSE_URL", value_name = "URL", global = true)]
     clickhouse_url: Option<String>,
@@ -56,6 +69,9 @@ pub(crate) struct Overrides {
     /// Database [default: tlsrpt]
     #[arg(long, env = "TLSRPT_CLICKHOUSE_DATABASE", value_name = "NAME", global = true)]
     clickhouse_database: Option<String>,
+    /// ClickHouse cluster: migrations make replicated tables with distributed ones over them [default: one server]
+    #[arg(long, env = "TLSRPT_CLICKHOUSE_CLUSTER", value_name = "NAME", global = true)]
+    clickhouse_cluster: Option<String>,
     /// libchdb.so of the embedded engine [default: where `make libchdb` puts it]
     #[arg(long, env = "TLSRPT_LIBCHDB", value_name = "FILE", global = true)]
     libchdb: Option<PathBuf>,
@@ -87,6 +103,9 @@ impl Overrides {
             ("tls.mode", mode),
             ("tls.cert", path(&self.https_cert)),
             ("tls.key", path(&self.https_key)),
+            ("kafka.brokers", self.kafka_brokers.clone()),
+            ("kafka.prefix", self.kafka_prefix.clone()),
+            ("store.clickhouse_cluster", self.clickhouse_cluster.clone()),
             ("store.clickhouse_url", self.clickhouse_url.clone()),
             ("store.clickhouse_user", self.clickhouse_user.clone()),
             ("store.clickhouse_password", self.clickhouse_password.clone()),
@@ -97,7 +116,10 @@ impl Overrides {
         ];
         let texts = texts.into_iter().filter_map(|(place, text)| text.map(|text| (place, Value::from(text))));
         let hosts = (!self.mail_host.is_empty()).then(|| ("mail_hosts", Value::from(self.mail_host.clone())));
-        texts.chain(hosts).collect()
+        let properties: Dict = self.kafka_property.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect();
+        let properties = (!properties.is_empty()).then(|| ("kafka.properties", Value::from(properties)));
+        let spool = self.spool_limit.map(|limit| ("edge.spool.limit_bytes", Value::from(limit)));
+        texts.chain(hosts).chain(properties).chain(spool).collect()
     }
 }
 

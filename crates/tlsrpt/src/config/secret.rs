@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// What a secret looks like wherever it is shown.
-const MASK: &str = "********";
+pub(super) const MASK: &str = "********";
 
 /// A secret: readable by [`Secret::reveal`] only.
 #[derive(Clone, PartialEq, Eq, Deserialize)]

@@ -3,22 +3,33 @@
 use std::{sync::Arc, time::Duration};
 
 use tlsrpt_log::Log;
-use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, SUBMISSIONS, WRITER_GROUP};
 use tlsrpt_telemetry::prometheus::{Error, GaugeVec, IntGaugeVec, Opts, Registry};
 use tokio_util::sync::CancellationToken;
+
+use super::process::Process;
+
+/// Shows how far these groups are behind on these topics.
+pub(super) fn start(process: &mut Process<'_>, of: &'static [(&'static str, &'static str)]) -> Result<(), Error> {
+    let lag = LagMetrics::register(&process.metrics)?.watch(Arc::clone(&process.log), of, process.shutdown.clone());
+    process.roles.start("lag", async {
+        lag.await;
+        Ok(())
+    });
+    Ok(())
+}
 
 /// Wait between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Lag by topic and group.
-pub(crate) struct LagMetrics {
+struct LagMetrics {
     records: IntGaugeVec,
     age: GaugeVec,
 }
 
 impl LagMetrics {
     /// Registers the metrics.
-    pub(crate) fn register(registry: &Registry) -> Result<Self, Error> {
+    fn register(registry: &Registry) -> Result<Self, Error> {
         let labels = &["topic", "group"];
         let metrics = Self {
             records: IntGaugeVec::new(Opts::new("tlsrpt_log_lag_records", "Records that the group has yet to commit"), labels)?,
@@ -33,9 +44,9 @@ impl LagMetrics {
     }
 
     /// Looks once a second until `shutdown`.
-    pub(crate) async fn watch(self, log: Arc<dyn Log>, shutdown: CancellationToken) {
+    async fn watch(self, log: Arc<dyn Log>, of: &[(&str, &str)], shutdown: CancellationToken) {
         loop {
-            for (topic, group) in [(SUBMISSIONS.name, NORMALIZER_GROUP), (NORMALIZED.name, WRITER_GROUP)] {
+            for &(topic, group) in of {
                 match log.lag(topic, group).await {
                     Ok(lag) => {
                         self.records.with_label_values(&[topic, group]).set(i64::try_from(lag.records).unwrap_or(i64::MAX));

@@ -2,13 +2,21 @@
 
 mod all_in_one;
 mod database;
+mod edge;
 mod lag;
+mod log;
+mod normalizer;
+mod process;
+mod query;
 mod roles;
 mod shutdown;
+mod single;
 mod welcome;
+mod writer;
 
 pub(crate) use all_in_one::all_in_one;
 pub(crate) use database::Database;
+pub(crate) use single::{edge, normalizer, query, writer};
 
 use tokio::runtime::{Builder, Runtime};
 

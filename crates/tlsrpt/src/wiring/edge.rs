@@ -1,0 +1,71 @@
+//! The edge in a process: receivers in front of the log, with a spool for when Kafka is away.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tlsrpt_edge::{EdgeError, Https, HttpsParts, Intake, Spool};
+use tlsrpt_log::LogError;
+use tlsrpt_record::RECORD_MAX_BYTES;
+use tlsrpt_registry::Registry;
+use tlsrpt_telemetry::Dependency;
+use tokio_util::sync::CancellationToken;
+
+use super::process::Process;
+
+/// Directory of the spool below the data directory.
+const SPOOL_DIR: &str = "spool";
+
+/// How often readiness looks at the spool.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Starts the receivers; answers where HTTPS listens.
+pub(super) async fn start(process: &mut Process<'_>, registry: Arc<Registry>) -> anyhow::Result<Option<SocketAddr>> {
+    let config = process.config;
+    let metrics = tlsrpt_edge::Metrics::register(&process.metrics)?;
+    let spool = match config.kafka.brokers {
+        Some(_) => Spool::open(&config.edge.spool, &config.data_dir.join(SPOOL_DIR), RECORD_MAX_BYTES, &metrics).await?,
+        // The embedded log is on the same disk.
+        None => None,
+    };
+    let away = |error: &EdgeError| matches!(error, EdgeError::Topic(LogError::Unavailable { .. }));
+    let log = Arc::clone(&process.log);
+    let opened = process
+        .patiently(away, || Intake::open(config.edge.intake.clone(), &*log, Arc::clone(&registry), metrics.clone(), spool.clone()))
+        .await?;
+    let Some(intake) = opened else { return Ok(None) };
+    let parts = HttpsParts {
+        config: config.edge.https.clone(),
+        tls: config.tls.clone().into(),
+        data_dir: config.data_dir.clone(),
+        hosts: config.mail_hosts.clone(),
+        intake,
+        health: process.health.clone(),
+    };
+    let edge = Https::bind(config.listen.https, parts).await?;
+    let listen = edge.local_addr();
+    let shutdown = process.shutdown.clone();
+    if let Some(spool) = spool.clone() {
+        tokio::spawn(watch(spool, process.health.dependency("intake"), shutdown.clone()));
+    }
+    process.roles.start("edge", async move {
+        edge.serve(shutdown).await;
+        if let Some(spool) = spool {
+            spool.close().await;
+        }
+        Ok(())
+    });
+    Ok(Some(listen))
+}
+
+/// Shows in readiness whether submissions can be made durable, by Kafka or by the spool.
+async fn watch(spool: Spool, intake: Dependency, shutdown: CancellationToken) {
+    let look = async {
+        loop {
+            match spool.missing() {
+                None => intake.ready(),
+                Some(reason) => intake.missing(reason),
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    };
+    let _ = shutdown.run_until_cancelled(look).await;
+}

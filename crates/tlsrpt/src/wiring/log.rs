@@ -1,0 +1,105 @@
+//! The log: embedded in this process, or a Kafka cluster.
+
+use std::{sync::Arc, time::Duration};
+
+use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, KafkaConfig, KafkaLog, Log, LogError};
+use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, RECORD_MAX_BYTES, SUBMISSIONS, WRITER_GROUP};
+use tlsrpt_telemetry::Health;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+
+/// Directory of the embedded log below the data directory.
+const LOG_DIR: &str = "log";
+
+/// Wait between two questions whether Kafka is there.
+const PROBE_INTERVAL: Duration = Duration::from_secs(3);
+
+/// An open log.
+pub(super) enum OpenLog {
+    Embedded(Arc<EmbeddedLog>),
+    Kafka(Arc<KafkaLog>),
+}
+
+impl OpenLog {
+    /// Opens the log that is configured. No broker is asked yet.
+    pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
+        match &config.kafka.brokers {
+            Some(brokers) => Ok(Self::Kafka(KafkaLog::open(kafka(config, brokers))?)),
+            None => Ok(Self::Embedded(open_embedded(config).await?)),
+        }
+    }
+
+    pub(super) fn log(&self) -> Arc<dyn Log> {
+        match self {
+            Self::Embedded(log) => Arc::clone(log) as Arc<dyn Log>,
+            Self::Kafka(log) => Arc::clone(log) as Arc<dyn Log>,
+        }
+    }
+
+    /// Shows in readiness whether Kafka is there, until `shutdown`. The embedded log is there or the process is not.
+    pub(super) fn watch(&self, health: &Health, shutdown: CancellationToken) {
+        let Self::Kafka(log) = self else { return };
+        let (log, kafka) = (Arc::clone(log), health.dependency("kafka"));
+        tokio::spawn(shutdown.run_until_cancelled_owned(async move {
+            let mut is_away = false;
+            loop {
+                match log.probe().await {
+                    Ok(()) => {
+                        kafka.ready();
+                        if std::mem::take(&mut is_away) {
+                            tracing::info!("Kafka answers again");
+                        }
+                    }
+                    Err(error) => {
+                        kafka.missing(error.to_string());
+                        if !std::mem::replace(&mut is_away, true) {
+                            tracing::warn!(%error, "Kafka is away; it is waited for");
+                        }
+                    }
+                }
+                tokio::time::sleep(PROBE_INTERVAL).await;
+            }
+        }));
+    }
+
+    /// Makes durable what was taken, within bounds, and closes.
+    pub(super) async fn close(self) {
+        let closed = tokio::task::spawn_blocking(move || match self {
+            Self::Embedded(log) => log.close(),
+            Self::Kafka(log) => log.close(),
+        });
+        if let Err(error) = closed.await {
+            tracing::error!(%error, "the log could not be closed");
+        }
+    }
+}
+
+async fn open_embedded(config: &Config) -> Result<Arc<EmbeddedLog>, LogError> {
+    let log = EmbeddedLog::open(EmbeddedConfig {
+        dir: config.data_dir.join(LOG_DIR),
+        record_max_bytes: RECORD_MAX_BYTES,
+        in_flight_max_bytes: config.log.in_flight_max_bytes,
+    })?;
+    for (topic, group) in [(&SUBMISSIONS, NORMALIZER_GROUP), (&NORMALIZED, WRITER_GROUP)] {
+        log.declare(topic).await?;
+        // Registered before anything is appended: from here on retention spares what the group has not committed, however long
+        // its role takes to start.
+        drop(log.consumer(topic.name, group).await?);
+    }
+    Ok(log)
+}
+
+fn kafka(config: &Config, brokers: &str) -> KafkaConfig {
+    let section = &config.kafka;
+    KafkaConfig {
+        brokers: brokers.to_owned(),
+        properties: section.properties.0.clone(),
+        prefix: section.prefix.clone(),
+        create_topics: section.create_topics,
+        partitions: Some(section.partitions),
+        replication_factor: section.replication_factor,
+        record_max_bytes: RECORD_MAX_BYTES,
+        in_flight_max_bytes: config.log.in_flight_max_bytes,
+    }
+}

@@ -1,0 +1,183 @@
+//! What every process has, whichever roles run in it: the operations endpoint, the log, and an orderly end.
+
+use std::{
+    error::Error,
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt as _,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use tlsrpt_log::{ConsumeError, Log, LogError, Topic};
+use tlsrpt_registry::{Registry, RegistryError};
+use tlsrpt_store::{Store, StoreError};
+use tlsrpt_telemetry::{Backoff, Dependency, Health, logs, ops, prometheus};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Database,
+    log::OpenLog,
+    roles::{Ending, Roles},
+    runtime,
+    shutdown::on_signals,
+};
+use crate::config::Config;
+
+/// A process under way. Roles are started on it, along a report's way.
+pub(super) struct Process<'a> {
+    pub(super) config: &'a Config,
+    pub(super) health: Health,
+    pub(super) metrics: prometheus::Registry,
+    pub(super) log: Arc<dyn Log>,
+    pub(super) roles: Roles,
+    pub(super) shutdown: CancellationToken,
+    pub(super) ops_addr: SocketAddr,
+    /// Nothing is ready before every role has been started.
+    startup: Dependency,
+    /// Once it is open.
+    database: Option<Database>,
+}
+
+/// Runs `start` in a process and waits for the end, which a signal asks for or a role that cannot go on brings. `start` answers
+/// none when the end came before it was done.
+pub(super) fn run(config: &Config, start: impl AsyncFnOnce(&mut Process<'_>) -> anyhow::Result<Option<()>>) -> anyhow::Result<ExitCode> {
+    logs::init(config.logs.format, &config.logs.filter)?;
+    let runtime = runtime().context("start the runtime")?;
+    let ending = runtime.block_on(run_until_the_end(config, start));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(ending?.into())
+}
+
+async fn run_until_the_end(
+    config: &Config,
+    start: impl AsyncFnOnce(&mut Process<'_>) -> anyhow::Result<Option<()>>,
+) -> anyhow::Result<Ending> {
+    let shutdown = CancellationToken::new();
+    on_signals(shutdown.clone()).context("listen for signals")?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&config.data_dir)
+        .with_context(|| format!("make the data directory {}", config.data_dir.display()))?;
+
+    let health = Health::new();
+    let startup = health.dependency("startup");
+    let metrics = prometheus::Registry::new();
+    metrics.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+    let listen = config.listen.ops;
+    let ops_listener =
+        TcpListener::bind(listen).await.with_context(|| format!("listen on {listen} for operations: is the address this machine's, and free?"))?;
+    let ops_addr = ops_listener.local_addr()?;
+    // The operations endpoint ends last: a probe may ask until the process is gone.
+    let ops_end = CancellationToken::new();
+    let ops = tokio::spawn(ops::serve(ops_listener, health.clone(), metrics.clone(), ops_end.clone()));
+    tracing::info!(listen = %ops_addr, "operations endpoint is up");
+
+    let log = OpenLog::open(config).await?;
+    log.watch(&health, shutdown.clone());
+    let mut process =
+        Process { config, health, metrics, log: log.log(), roles: Roles::new(shutdown.clone()), shutdown: shutdown.clone(), ops_addr, startup, database: None };
+    let started = start(&mut process).await;
+    let Process { roles, startup, database, .. } = process;
+    let ending = match started {
+        Ok(started) => {
+            if started.is_some() {
+                startup.ready();
+            }
+            // Whoever asks hears of the end before the listeners close.
+            let asked = shutdown.clone();
+            tokio::spawn(async move {
+                asked.cancelled().await;
+                startup.missing("ending");
+            });
+            Ok(roles.finish().await)
+        }
+        Err(error) => Err(error),
+    };
+    // Whatever happened, the rest is closed in order.
+    shutdown.cancel();
+    log.close().await;
+    if let Some(database) = database {
+        database.close().await;
+    }
+    ops_end.cancel();
+    let _ = ops.await;
+    if matches!(ending, Ok(Ending::Asked)) {
+        tracing::info!("ended: everything that was taken is safe");
+    }
+    ending
+}
+
+impl Process<'_> {
+    /// Declares topics, waiting for a log that is away; none when the end came first.
+    pub(super) async fn declare(&mut self, topics: &[&Topic]) -> anyhow::Result<Option<()>> {
+        let log = Arc::clone(&self.log);
+        for topic in topics {
+            if self.patiently(|error: &LogError| matches!(error, LogError::Unavailable { .. }), || log.declare(topic)).await?.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(()))
+    }
+
+    /// Reads the registry to its end, waiting for a log that is away; none when the end came first.
+    pub(super) async fn registry(&mut self) -> anyhow::Result<Option<Arc<Registry>>> {
+        let away = |error: &RegistryError| {
+            matches!(error, RegistryError::Open(LogError::Unavailable { .. }) | RegistryError::Read(ConsumeError::Unavailable { .. }))
+        };
+        let log = Arc::clone(&self.log);
+        self.patiently(away, || Registry::open(Arc::clone(&log))).await
+    }
+
+    /// Starts the embedded database, or names the server that is configured.
+    pub(super) async fn open_database(&mut self) -> anyhow::Result<Store> {
+        Ok(self.database.insert(Database::open(self.config).await?).store.clone())
+    }
+
+    /// Brings the schema to this version, waiting for a database that is away; none when the end came first.
+    pub(super) async fn migrate(&mut self, store: &Store) -> anyhow::Result<Option<()>> {
+        let health = self.health.dependency("database");
+        let away = |error: &StoreError| {
+            let passes = error.is_retryable();
+            if passes {
+                health.missing(error.to_string());
+            }
+            passes
+        };
+        let migrated = self.patiently(away, || store.migrate()).await.context("migrate the database")?;
+        let Some(ran) = migrated else { return Ok(None) };
+        for migration in ran {
+            tracing::info!(migration, "ran a migration");
+        }
+        health.ready();
+        Ok(Some(()))
+    }
+
+    /// Tries until it works, waiting longer each time, as long as the failure is one that passes.
+    pub(super) async fn patiently<T, E: Error + Send + Sync + 'static, F: Future<Output = Result<T, E>>>(
+        &mut self,
+        passes: impl Fn(&E) -> bool,
+        mut attempt: impl FnMut() -> F,
+    ) -> anyhow::Result<Option<T>> {
+        let work = async {
+            let mut backoff = Backoff::default();
+            let mut is_told = false;
+            loop {
+                match attempt().await {
+                    Ok(done) => return Ok(done),
+                    Err(error) if passes(&error) => {
+                        if !std::mem::replace(&mut is_told, true) {
+                            tracing::warn!(error = &error as &dyn Error, "a dependency is away at the start; it is waited for");
+                        }
+                        tokio::time::sleep(backoff.next_wait()).await;
+                    }
+                    Err(error) => return Err(anyhow::Error::new(error)),
+                }
+            }
+        };
+        self.roles.meanwhile(work).await.transpose()
+    }
+}

@@ -1,0 +1,55 @@
+//! The query service in a process: the API, and the tasks that keep the database's view in order.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context as _;
+use tlsrpt_query::{AdminKey, Adoption, Claims, Fates, Parts, Query, QueryMetrics};
+use tlsrpt_record::{NORMALIZED, SUBMISSIONS};
+use tlsrpt_registry::Registry;
+use tlsrpt_store::Store;
+
+use super::process::Process;
+use crate::{admin_key, config::Secret};
+
+/// The operator's key; made now when there is none, before anybody has to wait for anything.
+pub(super) fn admin_key(process: &Process<'_>) -> anyhow::Result<Secret> {
+    admin_key::load_or_create(process.config)
+}
+
+/// Starts the API on a database whose schema is up to date; answers where it listens.
+pub(super) async fn start(
+    process: &mut Process<'_>,
+    admin_key: &Secret,
+    registry: Arc<Registry>,
+    store: Store,
+) -> anyhow::Result<Option<SocketAddr>> {
+    // The topics whose lag is what is pending, and to which a replay goes.
+    if process.declare(&[&SUBMISSIONS, &NORMALIZED]).await?.is_none() {
+        return Ok(None);
+    }
+    let config = process.config;
+    let claims = Claims::default();
+    let metrics = QueryMetrics::register(&process.metrics)?;
+    let adoption = Adoption::new(store.clone(), Arc::clone(&registry), claims.clone(), metrics.clone(), &config.query);
+    let shutdown = process.shutdown.clone();
+    process.roles.start("adoption", async {
+        adoption.run(shutdown).await;
+        Ok(())
+    });
+    let fates = Fates::register(store.clone(), &process.metrics)?;
+    let shutdown = process.shutdown.clone();
+    process.roles.start("fates", async {
+        fates.run(shutdown).await;
+        Ok(())
+    });
+    let log = Arc::clone(&process.log);
+    let parts = Parts { store, registry, log, admin_key: Some(AdminKey::new(admin_key.reveal())?), claims, metrics };
+    let listen = config.listen.query;
+    let query = Query::bind(listen, config.query.clone(), parts)
+        .await
+        .with_context(|| format!("listen on {listen} for the API: is the address this machine's, and free?"))?;
+    let addr = query.local_addr();
+    let shutdown = process.shutdown.clone();
+    process.roles.start("query", async { Ok(query.serve(shutdown).await?) });
+    Ok(Some(addr))
+}

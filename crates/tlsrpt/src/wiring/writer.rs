@@ -1,0 +1,29 @@
+//! The writer in a process: on a runtime of its own.
+
+use std::sync::Arc;
+
+use tlsrpt_record::{NORMALIZED, WRITER_GROUP};
+use tlsrpt_store::Store;
+use tokio::runtime::Handle;
+
+use super::process::Process;
+
+/// The topic and group whose lag shows how far the writers are behind.
+pub(super) const LAG: (&str, &str) = (NORMALIZED.name, WRITER_GROUP);
+
+/// Starts a writer into a database whose schema is up to date; none when the end came first.
+pub(super) async fn start(process: &mut Process<'_>, runtime: &Handle, store: Store) -> anyhow::Result<Option<()>> {
+    if process.declare(&[&NORMALIZED]).await?.is_none() {
+        return Ok(None);
+    }
+    let writer = tlsrpt_writer::run(
+        process.config.writer.clone(),
+        Arc::clone(&process.log),
+        store,
+        tlsrpt_writer::Metrics::register(&process.metrics)?,
+        process.health.dependency("writer"),
+        process.shutdown.clone(),
+    );
+    process.roles.start_on(runtime, "writer", async { Ok(writer.await?) });
+    Ok(Some(()))
+}
