@@ -70,7 +70,7 @@ impl Edge {
         let metrics = prometheus::Registry::new();
         let health = Health::new();
         let EdgeConfig { intake, https } = setup.config;
-        let intake = Intake::open(intake, &*log, registry, Metrics::register(&metrics).unwrap()).await.unwrap();
+        let intake = Intake::open(intake, &*log, registry, Metrics::register(&metrics).unwrap(), None).await.unwrap();
         let scheme = if setup.tls == TlsMode::Off { "http" } else { "https" };
         let parts = HttpsParts {
             config: https,
