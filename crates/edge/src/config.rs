@@ -40,8 +40,8 @@ pub struct SpoolConfig {
     /// Bytes that may be spooled and not yet be in the log; beyond it senders are told to come back. 0 turns the spool off:
     /// what an earlier run left in it is still sent to the log.
     pub limit_bytes: u64,
-    /// How long a submission waits for the log before it goes to the spool, and those after it at once. Well below
-    /// `intake.ack_timeout_ms`, and above the slowest answer of a log that works.
+    /// How long a submission waits for the log before it goes to the spool, and those after it at once: longer than the slowest
+    /// answer of a log that works. At most half of `intake.ack_timeout_ms` is waited.
     pub after_ms: u64,
 }
 

@@ -14,6 +14,8 @@ use tlsrpt_log::{Log, ProduceError, Producer, Record};
 use tlsrpt_record::{Channel, SUBMISSIONS, Submission, SubmissionId, TenantId};
 use tlsrpt_registry::Registry;
 use tlsrpt_report::Trust;
+use tlsrpt_telemetry::Dependency;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     bytes_in_flight::BytesInFlight,
@@ -28,6 +30,9 @@ use crate::{
 
 /// How often those are forgotten whose rate has rested.
 const FORGET_RESTED_EVERY: Duration = Duration::from_secs(5);
+
+/// How often readiness is looked at.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// What the receivers share.
 pub struct Intake {
@@ -94,6 +99,17 @@ impl Intake {
     #[must_use]
     pub fn missing(&self) -> Option<&'static str> {
         self.spool.as_ref().and_then(Spool::missing)
+    }
+
+    /// Keeps `log` in line with [`Intake::missing`], until `shutdown`.
+    pub async fn watch(self: Arc<Self>, log: Dependency, shutdown: CancellationToken) {
+        loop {
+            self.missing().map_or_else(|| log.ready(), |reason| log.missing(reason));
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(WATCH_EVERY) => {}
+            }
+        }
     }
 
     pub(crate) fn peer(&self, ip: IpAddr) -> Peer {

@@ -17,7 +17,7 @@ pub struct Metrics {
     pub(crate) in_flight_requests: IntGauge,
     /// Bytes of submissions being received or waiting for the log.
     pub(crate) in_flight_bytes: IntGauge,
-    /// From handing a submission to the log to its answer.
+    /// From handing a submission to the log to its answer, or the spool's.
     pub(crate) ack_seconds: Histogram,
     /// The spool's.
     pub(crate) spool: SpoolMetrics,
@@ -66,8 +66,11 @@ impl Metrics {
             Ok(gauge)
         };
         let ack_seconds = Histogram::with_opts(
-            HistogramOpts::new("tlsrpt_edge_ack_seconds", "Time from handing a submission to the log until the log answered")
-                .buckets(vec![0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
+            HistogramOpts::new(
+                "tlsrpt_edge_ack_seconds",
+                "Time from handing a submission to the log until the log, or the spool in its place, answered",
+            )
+            .buckets(vec![0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
         )?;
         registry.register(Box::new(ack_seconds.clone()))?;
         let depth = Arc::new(Depth::default());

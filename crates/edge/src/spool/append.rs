@@ -29,7 +29,8 @@ impl Spool {
             return shared.store(record, deadline).await;
         }
         let mut ack = log.send(SUBMISSIONS.name, record.clone());
-        match timeout(shared.after().min(patience), &mut ack).await {
+        // What is left of the patience is the spool's.
+        match timeout(shared.after().min(patience / 2), &mut ack).await {
             Ok(Ok(_)) => {
                 shared.answered();
                 Ok(())

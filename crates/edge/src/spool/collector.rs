@@ -27,9 +27,15 @@ impl DepthCollector {
             depth,
             records: IntGauge::new("tlsrpt_edge_spool_records", "Submissions in the spool that are not yet in the log")?,
             bytes: IntGauge::new("tlsrpt_edge_spool_bytes", "Bytes in the spool that count against its limit, those set aside included")?,
-            age_seconds: Gauge::new("tlsrpt_edge_spool_age_seconds", "Age of the oldest submission that waits in the spool, 0 when none does")?,
+            age_seconds: Gauge::new(
+                "tlsrpt_edge_spool_age_seconds",
+                "Age of the oldest submission that waits in the spool, 0 when none does",
+            )?,
             limit_bytes: IntGauge::new("tlsrpt_edge_spool_limit_bytes", "Bytes that the spool may hold, 0 when it is off")?,
-            set_aside_records: IntGauge::new("tlsrpt_edge_spool_set_aside_records", "Spooled submissions that the log refuses as too large, kept aside")?,
+            set_aside_records: IntGauge::new(
+                "tlsrpt_edge_spool_set_aside_records",
+                "Spooled submissions that the log refuses as too large, kept aside",
+            )?,
         })
     }
 

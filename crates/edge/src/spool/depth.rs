@@ -112,16 +112,18 @@ impl Depth {
         Ok(Room { depth: Arc::clone(self), bytes, is_settled: false })
     }
 
-    /// Notes that records are committed; `oldest_at_ms` is the age of what is left.
+    /// Notes that records are in the log and committed; `oldest_at_ms` is the age of what is left.
     pub(crate) fn drained(&self, drained: Held, oldest_at_ms: Option<i64>, now_ms: i64) {
         let mut state = self.0.lock();
         state.waiting.sub(drained);
         state.set_oldest(oldest_at_ms, now_ms);
     }
 
-    /// Notes that a record of `bytes` was set aside; it waits as well until its commit.
+    /// Notes that a record of `bytes` waits no longer, but is set aside.
     pub(crate) fn set_aside(&self, bytes: u64) {
-        self.0.lock().set_aside.add(Held { records: 1, bytes });
+        let mut state = self.0.lock();
+        state.waiting.sub(Held { records: 1, bytes });
+        state.set_aside.add(Held { records: 1, bytes });
     }
 
     /// Notes that the figures may be too high.
@@ -261,9 +263,11 @@ mod tests {
     #[test]
     fn what_is_set_aside_takes_room_too() {
         let depth = depth(100);
+        depth.reserve(90, 0).unwrap().keep();
         depth.set_aside(90);
+        depth.drained(Held::default(), None, 0);
+        assert_eq!((waiting(&depth), depth.read().set_aside), ((0, 0, None), Held { records: 1, bytes: 90 }));
         assert!(depth.reserve(11, 0).is_err());
-        assert_eq!(depth.read().set_aside, Held { records: 1, bytes: 90 });
         depth.reserve(10, 0).unwrap().keep();
     }
 }

@@ -8,7 +8,7 @@ use tlsrpt_record::SUBMISSIONS;
 use tlsrpt_telemetry::Backoff;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::{DRAINER, SPOOLED, depth::Held, now_ms, set_aside, shared::Shared};
+use super::{DRAINER, SPOOLED, depth::Held, now_ms, set_aside, shared::Shared, topic};
 
 /// On their way to the log at once.
 const LIMITS: BatchLimits = BatchLimits { records_max: 1_000, bytes_max: 8 << 20, linger: Duration::ZERO };
@@ -121,13 +121,15 @@ impl Drainer {
                     answered_last_at = Instant::now();
                     spooled.fate = Fate::InTheLog;
                 }
-                Err(ProduceError::TooLarge { bytes_max, .. }) => match set_aside::keep(&self.shared, &spooled.delivered.record, bytes_max).await {
-                    Ok(()) => spooled.fate = Fate::SetAside,
-                    Err(error) => {
-                        failed = true;
-                        tracing::warn!(%error, "a spooled submission that the log refuses as too large cannot be set aside yet");
+                Err(ProduceError::TooLarge { bytes_max, .. }) => {
+                    match set_aside::keep(&self.shared, &spooled.delivered.record, bytes_max).await {
+                        Ok(()) => spooled.fate = Fate::SetAside,
+                        Err(error) => {
+                            failed = true;
+                            tracing::warn!(%error, "a spooled submission that the log refuses as too large cannot be set aside yet");
+                        }
                     }
-                },
+                }
                 // Submissions fill what the log has room for; they come first.
                 Err(ProduceError::Full) => failed = true,
                 Err(error) => {
@@ -163,12 +165,13 @@ impl Drainer {
     /// Commits the records that are done, up to the first that is not. A commit that fails is tried until it works: what is not
     /// committed is sent once more after the next start.
     async fn commit(&mut self, left: &mut VecDeque<Spooled>) {
-        let (mut positions, mut held, mut drained) = (Positions::default(), Held::default(), 0);
+        let (mut positions, mut drained) = (Positions::default(), Held::default());
         while let Some(done) = left.pop_front_if(|spooled| spooled.fate != Fate::Waits) {
             positions.done(done.delivered.position);
-            held.records += 1;
-            held.bytes += EmbeddedLog::stored_bytes(&done.delivered.record);
-            drained += u64::from(done.fate == Fate::InTheLog);
+            if done.fate == Fate::InTheLog {
+                drained.records += 1;
+                drained.bytes += EmbeddedLog::stored_bytes(&done.delivered.record);
+            }
         }
         if positions.is_empty() {
             return;
@@ -181,13 +184,13 @@ impl Drainer {
             tracing::warn!(%error, "the spool cannot note what is drained; trying again");
             self.wait(&mut backoff).await;
         }
-        self.shared.metrics.drained.inc_by(drained);
+        self.shared.metrics.drained.inc_by(drained.records);
         let oldest_at_ms = match left.front() {
             Some(oldest) => Some(oldest.delivered.appended_at_ms),
             // Without an answer the age begins anew: a figure that is too small for a moment.
             None => self.shared.log.lag(SPOOLED, DRAINER).await.ok().and_then(|lag| lag.oldest_appended_at_ms),
         };
-        self.shared.metrics.depth.drained(held, oldest_at_ms, now_ms());
+        self.shared.metrics.depth.drained(drained, oldest_at_ms, now_ms());
     }
 
     /// With nothing spooled there is nothing to ask the log with, so submissions do.
@@ -202,6 +205,11 @@ impl Drainer {
     async fn recount(&mut self) {
         let depth = &self.shared.metrics.depth;
         let Some(recount) = depth.begin_recount() else { return };
+        // Declaring what is declared changes nothing, but is answered in turn: then whatever was handed over before, by a sender
+        // who has gone too, is written or never will be.
+        if self.shared.log.declare(&topic(SPOOLED, &self.shared.config)).await.is_err() {
+            return;
+        }
         let (lag, bytes) = (self.shared.log.lag(SPOOLED, DRAINER).await, self.shared.log.lag_bytes(SPOOLED, DRAINER).await);
         // When it cannot be counted now, it is later.
         let (Ok(lag), Ok(bytes)) = (lag, bytes) else { return };

@@ -144,9 +144,7 @@ async fn open_log(config: &SpoolConfig, embedded: EmbeddedConfig) -> Result<(Arc
         Err(_) => return Err(broken_off(&dir)),
     };
     for name in [SPOOLED, SET_ASIDE] {
-        // Segments of a 64th of the limit, and a quarter of it at most that is drained and not yet dropped.
-        let cleanup = Cleanup::Delete { age_max: DRAINED_AGE_MAX, bytes_max: config.limit_bytes / 4 };
-        log.declare(&Topic { name, partitions: 1, cleanup }).await?;
+        log.declare(&topic(name, config)).await?;
     }
     // Joined before anything is appended, so that nothing is dropped that was not drained.
     let consumer = log.consumer(SPOOLED, DRAINER).await?;
@@ -155,6 +153,11 @@ async fn open_log(config: &SpoolConfig, embedded: EmbeddedConfig) -> Result<(Arc
     let waiting = Held { records: lag.records, bytes: log.lag_bytes(SPOOLED, DRAINER).await? };
     let found = Reading { limit_bytes: config.limit_bytes, waiting, set_aside: Held::default(), oldest_at_ms: lag.oldest_appended_at_ms };
     Ok((log, consumer, found))
+}
+
+fn topic(name: &'static str, config: &SpoolConfig) -> Topic {
+    // Segments of a 256th of the limit, and a 16th of it at most that is drained and not yet dropped.
+    Topic { name, partitions: 1, cleanup: Cleanup::Delete { age_max: DRAINED_AGE_MAX, bytes_max: config.limit_bytes / 16 } }
 }
 
 fn broken_off(dir: &Path) -> LogError {

@@ -128,7 +128,8 @@ async fn roles(started: Started<'_>, pipeline: &Pipeline, shutdown: &Cancellatio
     let first_run = registry.tenants(None, 1).is_empty();
     let mut roles = Roles::new(shutdown.clone());
 
-    let intake = Intake::open(config.edge.intake.clone(), &*log, Arc::clone(&registry), tlsrpt_edge::Metrics::register(metrics)?, None).await?;
+    let intake =
+        Intake::open(config.edge.intake.clone(), &*log, Arc::clone(&registry), tlsrpt_edge::Metrics::register(metrics)?, None).await?;
     let parts = HttpsParts {
         config: config.edge.https.clone(),
         tls: config.tls.clone().into(),
