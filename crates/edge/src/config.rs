@@ -13,6 +13,8 @@ pub struct EdgeConfig {
     pub intake: IntakeConfig,
     /// The HTTPS receiver.
     pub https: HttpsConfig,
+    /// Where submissions go while the log is away. The embedded log, which is never away, has none.
+    pub spool: SpoolConfig,
 }
 
 /// What every receiver keeps to.
@@ -29,6 +31,18 @@ pub struct IntakeConfig {
     pub retry_after_seconds: u32,
     /// Rates.
     pub rate: RateConfig,
+}
+
+/// The spool: where submissions go while the log is away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SpoolConfig {
+    /// Bytes that may be spooled and not yet be in the log; beyond it senders are told to come back. 0 turns the spool off:
+    /// what an earlier run left in it is still sent to the log.
+    pub limit_bytes: u64,
+    /// How long a submission waits for the log before it goes to the spool, and those after it at once: longer than the slowest
+    /// answer of a log that works. At most half of `intake.ack_timeout_ms` is waited.
+    pub after_ms: u64,
 }
 
 /// How often one peer may come, and one address be written to.
@@ -101,6 +115,12 @@ impl Default for IntakeConfig {
             retry_after_seconds: 30,
             rate: RateConfig::default(),
         }
+    }
+}
+
+impl Default for SpoolConfig {
+    fn default() -> Self {
+        Self { limit_bytes: 1 << 30, after_ms: 2_000 }
     }
 }
 

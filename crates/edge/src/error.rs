@@ -1,6 +1,6 @@
 //! Why a receiver cannot start.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use tlsrpt_log::LogError;
 
@@ -12,6 +12,15 @@ pub enum EdgeError {
     /// The submissions topic could not be declared.
     #[error("declare the submissions topic")]
     Topic(#[source] LogError),
+    /// The spool could not be opened.
+    #[error("open the spool in {}", dir.display())]
+    Spool {
+        /// Its directory.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: LogError,
+    },
     /// The address cannot be listened on.
     #[error("listen on {address}: is the port taken, or the address another machine's?")]
     Listen {

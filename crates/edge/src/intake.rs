@@ -10,10 +10,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use tlsrpt_log::{Log, ProduceError, Producer};
+use tlsrpt_log::{Log, ProduceError, Producer, Record};
 use tlsrpt_record::{Channel, SUBMISSIONS, Submission, SubmissionId, TenantId};
 use tlsrpt_registry::Registry;
 use tlsrpt_report::Trust;
+use tlsrpt_telemetry::Dependency;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     bytes_in_flight::BytesInFlight,
@@ -23,10 +25,14 @@ use crate::{
     peer::Peer,
     rate::Rates,
     refusal::Refusal,
+    spool::Spool,
 };
 
 /// How often those are forgotten whose rate has rested.
 const FORGET_RESTED_EVERY: Duration = Duration::from_secs(5);
+
+/// How often readiness is looked at.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// What the receivers share.
 pub struct Intake {
@@ -34,6 +40,8 @@ pub struct Intake {
     registry: Arc<Registry>,
     producer: Arc<dyn Producer>,
     rates: Rates,
+    /// None when the log alone makes submissions durable.
+    spool: Option<Spool>,
     log_is_away: AtomicBool,
     pub(crate) bytes: BytesInFlight,
     pub(crate) metrics: Metrics,
@@ -49,18 +57,28 @@ pub(crate) struct Received {
 }
 
 impl Intake {
-    /// Declares the submissions topic.
+    /// Declares the submissions topic; with a spool, begins to send what is in it to the log.
     ///
     /// # Errors
     /// [`EdgeError::Topic`].
-    pub async fn open(config: IntakeConfig, log: &dyn Log, registry: Arc<Registry>, metrics: Metrics) -> Result<Arc<Self>, EdgeError> {
+    pub async fn open(
+        config: IntakeConfig,
+        log: &dyn Log,
+        registry: Arc<Registry>,
+        metrics: Metrics,
+        spool: Option<Spool>,
+    ) -> Result<Arc<Self>, EdgeError> {
         log.declare(&SUBMISSIONS).await.map_err(EdgeError::Topic)?;
+        if let Some(spool) = &spool {
+            spool.start_draining(log.producer());
+        }
         let intake = Arc::new(Self {
             rates: Rates::new(&config.rate),
             bytes: BytesInFlight::new(config.in_flight_max_bytes, metrics.in_flight_bytes.clone()),
             config,
             registry,
             producer: log.producer(),
+            spool,
             log_is_away: AtomicBool::new(false),
             metrics,
         });
@@ -73,6 +91,25 @@ impl Intake {
             }
         });
         Ok(intake)
+    }
+
+    /// Why no submission can be made durable at this moment, for readiness; none while the log or the spool takes them.
+    /// Without a spool it is never told here: then senders alone ask the log, and an edge that is said not to be ready gets
+    /// none.
+    #[must_use]
+    pub fn missing(&self) -> Option<&'static str> {
+        self.spool.as_ref().and_then(Spool::missing)
+    }
+
+    /// Keeps `log` in line with [`Intake::missing`], until `shutdown`.
+    pub async fn watch(self: Arc<Self>, log: Dependency, shutdown: CancellationToken) {
+        loop {
+            self.missing().map_or_else(|| log.ready(), |reason| log.missing(reason));
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(WATCH_EVERY) => {}
+            }
+        }
     }
 
     pub(crate) fn peer(&self, ip: IpAddr) -> Peer {
@@ -105,7 +142,7 @@ impl Intake {
         Refusal::NoRoom { wait: self.retry_after() }
     }
 
-    /// Appends a submission and waits until the log holds it durably.
+    /// Appends a submission and waits until the log, or the spool in its place, holds it durably.
     ///
     /// # Errors
     /// The [`Refusal`] to tell the sender; after [`Refusal::NoAck`] and [`Refusal::LogUnavailable`] the log may hold the
@@ -117,32 +154,36 @@ impl Intake {
         counters.received_bytes.inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
         let submission = Submission { id, channel, address, remote_ip: Some(peer.ip), content_type, trust, replay: false, payload };
         let handed_over = Instant::now();
-        let ack = self.producer.send(SUBMISSIONS.name, submission.into_record());
-        let answer = tokio::time::timeout(Duration::from_millis(self.config.ack_timeout_ms), ack).await;
+        let answer = self.append(submission.into_record()).await;
         self.metrics.ack_seconds.observe(handed_over.elapsed().as_secs_f64());
         match answer {
-            Ok(Ok(_)) => {
+            Ok(()) => {
                 counters.acknowledged.inc();
-                self.log_answers();
                 Ok(id)
             }
-            Ok(Err(ProduceError::TooLarge { bytes_max, .. })) => {
+            Err(ProduceError::TooLarge { bytes_max, .. }) => {
                 Err(Refusal::TooLarge { found_bytes: u64::try_from(bytes).ok(), max_bytes: bytes_max })
             }
             // The log bounds what is in flight as the edge does: too many at once is no failure.
-            Ok(Err(ProduceError::Full)) => Err(self.no_room()),
-            Ok(Err(error)) => {
-                self.log_fails(&error);
-                match error {
-                    ProduceError::Unknown => Err(Refusal::NoAck { wait: self.retry_after() }),
-                    _ => Err(Refusal::LogUnavailable { wait: self.retry_after() }),
-                }
-            }
-            Err(_) => {
-                self.log_fails(&ProduceError::Unknown);
-                Err(Refusal::NoAck { wait: self.retry_after() })
-            }
+            Err(ProduceError::Full) => Err(self.no_room()),
+            Err(ProduceError::Unknown) => Err(Refusal::NoAck { wait: self.retry_after() }),
+            Err(_) => Err(Refusal::LogUnavailable { wait: self.retry_after() }),
         }
+    }
+
+    async fn append(&self, record: Record) -> Result<(), ProduceError> {
+        let patience = Duration::from_millis(self.config.ack_timeout_ms);
+        if let Some(spool) = self.spool.as_ref().filter(|spool| spool.takes_submissions()) {
+            return spool.append(&*self.producer, record, patience).await;
+        }
+        let ack = self.producer.send(SUBMISSIONS.name, record);
+        let answer = tokio::time::timeout(patience, ack).await.unwrap_or(Err(ProduceError::Unknown));
+        match &answer {
+            Ok(_) => self.log_answers(),
+            Err(ProduceError::TooLarge { .. } | ProduceError::Full) => {}
+            Err(error) => self.log_fails(error),
+        }
+        answer.map(drop)
     }
 
     fn retry_after(&self) -> Duration {

@@ -1,7 +1,11 @@
 //! Every metric of the edge. Totals that users see come from the store; these are for whoever runs it.
 
+use std::sync::Arc;
+
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use tlsrpt_record::Channel;
+
+use crate::spool::{Depth, DepthCollector};
 
 /// The edge's metrics.
 pub struct Metrics {
@@ -13,8 +17,23 @@ pub struct Metrics {
     pub(crate) in_flight_requests: IntGauge,
     /// Bytes of submissions being received or waiting for the log.
     pub(crate) in_flight_bytes: IntGauge,
-    /// From handing a submission to the log to its answer.
+    /// From handing a submission to the log to its answer, or the spool's.
     pub(crate) ack_seconds: Histogram,
+    /// The spool's.
+    pub(crate) spool: SpoolMetrics,
+}
+
+/// The spool's metrics; they stay at 0 without one.
+#[derive(Clone)]
+pub(crate) struct SpoolMetrics {
+    /// What is in it, read when the metrics are.
+    pub(crate) depth: Arc<Depth>,
+    /// Submissions that went to the spool.
+    pub(crate) spooled: IntCounter,
+    /// Spooled submissions that the log holds.
+    pub(crate) drained: IntCounter,
+    /// 1 while the log is away, else 0.
+    pub(crate) log_away: IntGauge,
 }
 
 /// One channel's counters, looked up once.
@@ -47,10 +66,26 @@ impl Metrics {
             Ok(gauge)
         };
         let ack_seconds = Histogram::with_opts(
-            HistogramOpts::new("tlsrpt_edge_ack_seconds", "Time from handing a submission to the log until the log answered")
-                .buckets(vec![0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
+            HistogramOpts::new(
+                "tlsrpt_edge_ack_seconds",
+                "Time from handing a submission to the log until the log, or the spool in its place, answered",
+            )
+            .buckets(vec![0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
         )?;
         registry.register(Box::new(ack_seconds.clone()))?;
+        let depth = Arc::new(Depth::default());
+        registry.register(Box::new(DepthCollector::new(Arc::clone(&depth))?))?;
+        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let spool = SpoolMetrics {
+            depth,
+            spooled: counter("tlsrpt_edge_spooled_total", "Submissions that went to the spool, the log being away or too busy")?,
+            drained: counter("tlsrpt_edge_drained_total", "Spooled submissions that went on to the log")?,
+            log_away: gauge("tlsrpt_edge_log_away", "1 while the log takes no submissions and they go to the spool, else 0")?,
+        };
         Ok(Self {
             acknowledged: counters("tlsrpt_edge_acknowledged_total", "Submissions acknowledged to their sender", &["channel"])?,
             refused: counters("tlsrpt_edge_refused_total", "Requests and connections refused", &["channel", "reason"])?,
@@ -59,6 +94,7 @@ impl Metrics {
             in_flight_requests: gauge("tlsrpt_edge_in_flight_requests", "Requests being answered")?,
             in_flight_bytes: gauge("tlsrpt_edge_in_flight_bytes", "Bytes of submissions being received or waiting for the log")?,
             ack_seconds,
+            spool,
         })
     }
 

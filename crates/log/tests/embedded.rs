@@ -10,6 +10,8 @@ mod directory;
 mod full_disk;
 #[path = "embedded/gap.rs"]
 mod gap;
+#[path = "embedded/lag_bytes.rs"]
+mod lag_bytes;
 
 use std::{path::PathBuf, sync::Arc};
 

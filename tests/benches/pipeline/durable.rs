@@ -47,8 +47,8 @@ async fn edge(dir: &std::path::Path, shutdown: CancellationToken) -> SocketAddr 
     log.declare(&SUBMISSIONS).await.unwrap();
     let log: Arc<dyn Log> = log;
     let registry = Registry::open(Arc::clone(&log)).await.unwrap();
-    let EdgeConfig { intake, https } = EdgeConfig::default();
-    let intake = Intake::open(intake, &*log, registry, Metrics::register(&prometheus::Registry::new()).unwrap()).await.unwrap();
+    let EdgeConfig { intake, https, .. } = EdgeConfig::default();
+    let intake = Intake::open(intake, &*log, registry, Metrics::register(&prometheus::Registry::new()).unwrap(), None).await.unwrap();
     let parts = HttpsParts { config: https, tls: TlsMode::Off, data_dir: dir.to_owned(), hosts: Vec::new(), intake, health: Health::new() };
     let edge = Https::bind(SocketAddr::from(([127, 0, 0, 1], 0)), parts).await.unwrap();
     let address = edge.local_addr();

@@ -1,10 +1,15 @@
 //! An edge with a tenant, and peers for it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use reqwest::{Client, Response, StatusCode};
 use tempfile::TempDir;
-use tlsrpt_edge::{EdgeConfig, Https, HttpsParts, Intake, Metrics, TlsMode};
+use tlsrpt_edge::{EdgeConfig, Https, HttpsParts, Intake, Metrics, Spool, TlsMode};
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log};
 use tlsrpt_record::{SUBMISSIONS, Submission};
 use tlsrpt_registry::{Registry, TenantId};
@@ -16,8 +21,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::faulty_log::{FaultyLog, Mode};
+
 /// A small payload that looks like a report.
 pub(crate) const REPORT: &str = r#"{"organization-name":"Example","report-id":"1","policies":[]}"#;
+
+/// The largest record that the log takes.
+const RECORD_MAX_BYTES: usize = 2 << 20;
 
 /// How an edge is set up.
 #[derive(Default)]
@@ -26,11 +36,41 @@ pub(crate) struct Setup {
     pub(crate) tls: TlsMode,
     pub(crate) hosts: Vec<String>,
     pub(crate) log_in_flight_max_bytes: Option<usize>,
+    /// Whether there is a spool, by `config.spool`.
+    pub(crate) with_spool: bool,
+    /// How the log is at the start.
+    pub(crate) log: Mode,
+}
+
+/// Where an edge keeps its data.
+pub(crate) struct Dir {
+    path: PathBuf,
+    _removed_at_the_end: Option<TempDir>,
+}
+
+impl Dir {
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path, _removed_at_the_end: None }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl From<TempDir> for Dir {
+    fn from(dir: TempDir) -> Self {
+        Self { path: dir.path().to_owned(), _removed_at_the_end: Some(dir) }
+    }
 }
 
 /// A serving edge.
 pub(crate) struct Edge {
-    pub(crate) dir: TempDir,
+    pub(crate) dir: Dir,
+    /// What stands between the edge and the log.
+    pub(crate) faults: Arc<FaultyLog>,
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) spool: Option<Spool>,
     pub(crate) log: Arc<EmbeddedLog>,
     pub(crate) address: String,
     pub(crate) addr: SocketAddr,
@@ -53,11 +93,12 @@ impl Edge {
         Self::start_in(tempfile::tempdir().unwrap(), setup).await
     }
 
-    pub(crate) async fn start_in(dir: TempDir, setup: Setup) -> Self {
+    pub(crate) async fn start_in(dir: impl Into<Dir>, setup: Setup) -> Self {
+        let dir = dir.into();
         let _ = rustls::crypto::ring::default_provider().install_default();
         let log = EmbeddedLog::open(EmbeddedConfig {
             dir: dir.path().join("log"),
-            record_max_bytes: 16 << 20,
+            record_max_bytes: RECORD_MAX_BYTES,
             in_flight_max_bytes: setup.log_in_flight_max_bytes.unwrap_or(64 << 20),
         })
         .unwrap();
@@ -69,22 +110,39 @@ impl Edge {
         };
         let metrics = prometheus::Registry::new();
         let health = Health::new();
-        let EdgeConfig { intake, https } = setup.config;
-        let intake = Intake::open(intake, &*log, registry, Metrics::register(&metrics).unwrap()).await.unwrap();
+        let EdgeConfig { intake, https, spool: spool_config } = setup.config;
+        let faults = Arc::new(FaultyLog::new(log.clone(), setup.log));
+        let edge_metrics = Metrics::register(&metrics).unwrap();
+        let spool = match setup.with_spool {
+            true => Spool::open(&spool_config, &dir.path().join("spool"), RECORD_MAX_BYTES, &edge_metrics).await.unwrap(),
+            false => None,
+        };
+        let intake = Intake::open(intake, &*faults, registry, edge_metrics, spool.clone()).await.unwrap();
         let scheme = if setup.tls == TlsMode::Off { "http" } else { "https" };
         let parts = HttpsParts {
             config: https,
             tls: setup.tls,
             data_dir: dir.path().to_owned(),
             hosts: setup.hosts,
-            intake,
+            intake: intake.clone(),
             health: health.clone(),
         };
         let https = Https::bind("127.0.0.1:0".parse().unwrap(), parts).await.unwrap();
         let addr = https.local_addr();
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(https.serve(shutdown.clone()));
-        Self { dir, log, address: tenant.address, addr, health, shutdown, serving, scheme, metrics }
+        Self { dir, faults, intake, spool, log, address: tenant.address, addr, health, shutdown, serving, scheme, metrics }
+    }
+
+    /// Stops in order; what it kept is in the answer.
+    pub(crate) async fn stop(self) -> Dir {
+        self.shutdown.cancel();
+        soon("the edge has stopped", self.serving).await.unwrap();
+        if let Some(spool) = &self.spool {
+            soon("the spool has closed", spool.close()).await;
+        }
+        self.log.close();
+        self.dir
     }
 
     /// The URL of a path.

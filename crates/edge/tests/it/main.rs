@@ -2,9 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod answers;
+mod faulty_log;
 mod harness;
 mod limits;
 mod protocols;
 mod shutdown;
+mod spool;
+mod spool_kill;
+mod spool_model;
 mod time_outs;
 mod tls;

@@ -78,7 +78,7 @@ async fn a_file_that_is_missing_or_wrong_at_the_start_is_named() {
     let edge = Edge::plain(|_| {}).await;
     let registry = tlsrpt_registry::Registry::open(edge.log.clone()).await.unwrap();
     let metrics = Metrics::register(&tlsrpt_telemetry::prometheus::Registry::new()).unwrap();
-    let intake = Intake::open(tlsrpt_edge::IntakeConfig::default(), &*edge.log, registry, metrics).await.unwrap();
+    let intake = Intake::open(tlsrpt_edge::IntakeConfig::default(), &*edge.log, registry, metrics, None).await.unwrap();
     let (tls, cert_file, key_file) = files(edge.dir.path());
     let bind = || async {
         let parts = HttpsParts {

@@ -50,6 +50,7 @@ use self::{
 use crate::{
     backend::{Consumer, FencedWriter, Lag, Log, Producer, Reader},
     error::LogError,
+    record::Record,
     topic::Topic,
 };
 
@@ -107,6 +108,28 @@ impl EmbeddedLog {
     #[must_use]
     pub fn stats(&self) -> EmbeddedStats {
         stats::stats(self.handle.core())
+    }
+
+    /// Bytes that `record` takes in the log.
+    #[must_use]
+    pub fn stored_bytes(record: &Record) -> u64 {
+        codec::encoded_len(record) as u64
+    }
+
+    /// What `group` has yet to commit on `topic`, in [`EmbeddedLog::stored_bytes`]. A compacted topic has no such figure: 0.
+    ///
+    /// # Errors
+    /// [`LogError::NoTopic`]; [`LogError::Engine`] when the store cannot be read.
+    pub async fn lag_bytes(&self, topic: &str, group: &str) -> Result<u64, LogError> {
+        let topic = self.topic(topic)?;
+        let group = topic.groups.lock().get(group).cloned();
+        let mut bytes: u64 = 0;
+        for (index, partition) in topic.indexed() {
+            let next = group.as_ref().map_or(0, |group| group.committed(index)).max(partition.start());
+            let failed = |reason| LogError::Engine { action: format!("measure the lag on {}", topic.name), reason };
+            bytes = bytes.saturating_add(read::bytes_from(self.handle.core(), &topic, index, next).await.map_err(failed)?);
+        }
+        Ok(bytes)
     }
 
     fn topic(&self, name: &str) -> Result<Arc<TopicState>, LogError> {

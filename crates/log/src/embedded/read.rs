@@ -135,3 +135,29 @@ pub(super) async fn appended_at_ms(core: &Core, topic: &Arc<TopicState>, partiti
     let first = scanned.map_err(|_| "the log is closed".to_owned())?.map_err(|error| error.to_string())?;
     Ok(first.first().and_then(|(_, encoded)| codec::read_stamp(encoded).ok()).map(|(at, _)| at))
 }
+
+/// Encoded size of the records from `offset` on; 0 for a compacted topic, whose records carry no running size.
+pub(super) async fn bytes_from(core: &Core, topic: &Arc<TopicState>, partition: u32, offset: u64) -> Result<u64, String> {
+    let engine = core.engine()?;
+    let name = topic.name.clone();
+    let summed = tokio::task::spawn_blocking(move || sum_from(&engine, &name, partition, offset)).await;
+    summed.map_err(|_| "the log is closed".to_owned())?.map_err(|error| error.to_string())
+}
+
+/// Adds up whole segments, and reads one record of the segment that `offset` lies in: each record tells how large its segment is
+/// with it. Blocking.
+fn sum_from(engine: &Engine, topic: &str, partition: u32, offset: u64) -> Result<u64, fjall::Error> {
+    let segments: Vec<_> = match engine.stores.read().get(topic).and_then(|stores| stores.get(partition as usize)) {
+        Some(Store::Segments(segments)) => {
+            segments.iter().filter(|(_, segment)| segment.next > offset).map(|(&base, segment)| (base, segment.clone())).collect()
+        }
+        Some(Store::Compacted(_)) | None => Vec::new(),
+    };
+    let mut bytes: u64 = 0;
+    for (base, segment) in segments {
+        let before = if offset > base { segment.keyspace.get((offset - 1).to_be_bytes())? } else { None };
+        let before = before.and_then(|encoded| codec::read_stamp(&encoded).ok()).map_or(0, |(_, size)| size);
+        bytes = bytes.saturating_add(segment.bytes.saturating_sub(before));
+    }
+    Ok(bytes)
+}
