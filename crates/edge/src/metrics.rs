@@ -8,6 +8,7 @@ use tlsrpt_record::Channel;
 use crate::spool::{Depth, DepthCollector};
 
 /// The edge's metrics.
+#[derive(Clone)]
 pub struct Metrics {
     acknowledged: IntCounterVec,
     refused: IntCounterVec,

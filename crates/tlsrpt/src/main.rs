@@ -30,10 +30,10 @@ fn main() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::AllInOne => wiring::all_in_one(&config),
-        Command::Edge => wiring::edge(&config),
-        Command::Normalizer => wiring::normalizer(&config),
-        Command::Writer => wiring::writer(&config),
-        Command::Query => wiring::query(&config),
+        Command::Edge => wiring::run_edge(&config),
+        Command::Normalizer => wiring::run_normalizer(&config),
+        Command::Writer => wiring::run_writer(&config),
+        Command::Query => wiring::run_query(&config),
         Command::Config => commands::config::run(&config),
         Command::Migrate => commands::migrate::run(&config),
         Command::Check { files, json } => commands::check::run(&files, json),

@@ -93,9 +93,8 @@ impl Written {
 
 impl<'de> Deserialize<'de> for Properties {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = BTreeMap::<String, Written>::deserialize(deserializer).map_err(|_| {
-            D::Error::custom("properties are names with a text, a number or true or false each")
-        })?;
+        let written = BTreeMap::<String, Written>::deserialize(deserializer)
+            .map_err(|_| D::Error::custom("properties are names with a text, a number or true or false each"))?;
         let mut properties = BTreeMap::new();
         for (name, value) in written {
             value.flatten(name, &mut properties);

@@ -1,21 +1,16 @@
 //! The edge in a process: receivers in front of the log, with a spool for when Kafka is away.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use tlsrpt_edge::{EdgeError, Https, HttpsParts, Intake, Spool};
 use tlsrpt_log::LogError;
 use tlsrpt_record::RECORD_MAX_BYTES;
 use tlsrpt_registry::Registry;
-use tlsrpt_telemetry::Dependency;
-use tokio_util::sync::CancellationToken;
 
 use super::process::Process;
 
 /// Directory of the spool below the data directory.
 const SPOOL_DIR: &str = "spool";
-
-/// How often readiness looks at the spool.
-const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Starts the receivers; answers where HTTPS listens.
 pub(super) async fn start(process: &mut Process<'_>, registry: Arc<Registry>) -> anyhow::Result<Option<SocketAddr>> {
@@ -37,14 +32,14 @@ pub(super) async fn start(process: &mut Process<'_>, registry: Arc<Registry>) ->
         tls: config.tls.clone().into(),
         data_dir: config.data_dir.clone(),
         hosts: config.mail_hosts.clone(),
-        intake,
+        intake: Arc::clone(&intake),
         health: process.health.clone(),
     };
     let edge = Https::bind(config.listen.https, parts).await?;
     let listen = edge.local_addr();
     let shutdown = process.shutdown.clone();
-    if let Some(spool) = spool.clone() {
-        tokio::spawn(watch(spool, process.health.dependency("intake"), shutdown.clone()));
+    if spool.is_some() {
+        tokio::spawn(Arc::clone(&intake).watch(process.health.dependency("intake"), shutdown.clone()));
     }
     process.roles.start("edge", async move {
         edge.serve(shutdown).await;
@@ -54,18 +49,4 @@ pub(super) async fn start(process: &mut Process<'_>, registry: Arc<Registry>) ->
         Ok(())
     });
     Ok(Some(listen))
-}
-
-/// Shows in readiness whether submissions can be made durable, by Kafka or by the spool.
-async fn watch(spool: Spool, intake: Dependency, shutdown: CancellationToken) {
-    let look = async {
-        loop {
-            match spool.missing() {
-                None => intake.ready(),
-                Some(reason) => intake.missing(reason),
-            }
-            tokio::time::sleep(LOOK_INTERVAL).await;
-        }
-    };
-    let _ = shutdown.run_until_cancelled(look).await;
 }

@@ -1,13 +1,6 @@
 //! What every process has, whichever roles run in it: the operations endpoint, the log, and an orderly end.
 
-use std::{
-    error::Error,
-    net::SocketAddr,
-    os::unix::fs::DirBuilderExt as _,
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+use std::{error::Error, net::SocketAddr, os::unix::fs::DirBuilderExt as _, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tlsrpt_log::{ConsumeError, Log, LogError, Topic};
@@ -19,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Database,
-    log::OpenLog,
+    log::{Kafka, OpenLog},
     roles::{Ending, Roles},
     runtime,
     shutdown::on_signals,
@@ -35,6 +28,7 @@ pub(super) struct Process<'a> {
     pub(super) roles: Roles,
     pub(super) shutdown: CancellationToken,
     pub(super) ops_addr: SocketAddr,
+    kafka: Kafka,
     /// Nothing is ready before every role has been started.
     startup: Dependency,
     /// Once it is open.
@@ -68,8 +62,9 @@ async fn run_until_the_end(
     let metrics = prometheus::Registry::new();
     metrics.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     let listen = config.listen.ops;
-    let ops_listener =
-        TcpListener::bind(listen).await.with_context(|| format!("listen on {listen} for operations: is the address this machine's, and free?"))?;
+    let ops_listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("listen on {listen} for operations: is the address this machine's, and free?"))?;
     let ops_addr = ops_listener.local_addr()?;
     // The operations endpoint ends last: a probe may ask until the process is gone.
     let ops_end = CancellationToken::new();
@@ -77,9 +72,19 @@ async fn run_until_the_end(
     tracing::info!(listen = %ops_addr, "operations endpoint is up");
 
     let log = OpenLog::open(config).await?;
-    log.watch(&health, shutdown.clone());
-    let mut process =
-        Process { config, health, metrics, log: log.log(), roles: Roles::new(shutdown.clone()), shutdown: shutdown.clone(), ops_addr, startup, database: None };
+    let kafka = log.watch(&metrics, &health, shutdown.clone())?;
+    let mut process = Process {
+        config,
+        health,
+        metrics,
+        log: log.log(),
+        roles: Roles::new(shutdown.clone()),
+        shutdown: shutdown.clone(),
+        ops_addr,
+        kafka,
+        startup,
+        database: None,
+    };
     let started = start(&mut process).await;
     let Process { roles, startup, database, .. } = process;
     let ending = match started {
@@ -112,6 +117,11 @@ async fn run_until_the_end(
 }
 
 impl Process<'_> {
+    /// Says that nothing of this process works without Kafka.
+    pub(super) fn needs_kafka(&self) {
+        self.kafka.is_needed();
+    }
+
     /// Declares topics, waiting for a log that is away; none when the end came first.
     pub(super) async fn declare(&mut self, topics: &[&Topic]) -> anyhow::Result<Option<()>> {
         let log = Arc::clone(&self.log);
@@ -162,6 +172,7 @@ impl Process<'_> {
         passes: impl Fn(&E) -> bool,
         mut attempt: impl FnMut() -> F,
     ) -> anyhow::Result<Option<T>> {
+        let startup = self.startup.clone();
         let work = async {
             let mut backoff = Backoff::default();
             let mut is_told = false;
@@ -169,6 +180,7 @@ impl Process<'_> {
                 match attempt().await {
                     Ok(done) => return Ok(done),
                     Err(error) if passes(&error) => {
+                        startup.missing(chain(&error));
                         if !std::mem::replace(&mut is_told, true) {
                             tracing::warn!(error = &error as &dyn Error, "a dependency is away at the start; it is waited for");
                         }
@@ -180,4 +192,15 @@ impl Process<'_> {
         };
         self.roles.meanwhile(work).await.transpose()
     }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }

@@ -8,7 +8,7 @@ use super::{edge, lag, normalizer, process, query, writer};
 use crate::config::Config;
 
 /// The receivers.
-pub(crate) fn edge(config: &Config) -> anyhow::Result<ExitCode> {
+pub(crate) fn run_edge(config: &Config) -> anyhow::Result<ExitCode> {
     needs_kafka(config, "edge")?;
     process::run(config, async |process| {
         let Some(registry) = process.registry().await? else { return Ok(None) };
@@ -17,9 +17,10 @@ pub(crate) fn edge(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 /// A normalizer.
-pub(crate) fn normalizer(config: &Config) -> anyhow::Result<ExitCode> {
+pub(crate) fn run_normalizer(config: &Config) -> anyhow::Result<ExitCode> {
     needs_kafka(config, "normalizer")?;
     process::run(config, async |process| {
+        process.needs_kafka();
         let Some(registry) = process.registry().await? else { return Ok(None) };
         let runtime = tokio::runtime::Handle::current();
         if normalizer::start(process, &runtime, registry).await?.is_none() {
@@ -31,10 +32,11 @@ pub(crate) fn normalizer(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 /// A writer.
-pub(crate) fn writer(config: &Config) -> anyhow::Result<ExitCode> {
+pub(crate) fn run_writer(config: &Config) -> anyhow::Result<ExitCode> {
     needs_kafka(config, "writer")?;
     needs_clickhouse(config, "writer")?;
     process::run(config, async |process| {
+        process.needs_kafka();
         let store = process.open_database().await?;
         if process.migrate(&store).await?.is_none() {
             return Ok(None);
@@ -49,7 +51,7 @@ pub(crate) fn writer(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 /// The API.
-pub(crate) fn query(config: &Config) -> anyhow::Result<ExitCode> {
+pub(crate) fn run_query(config: &Config) -> anyhow::Result<ExitCode> {
     needs_kafka(config, "query")?;
     needs_clickhouse(config, "query")?;
     process::run(config, async |process| {
