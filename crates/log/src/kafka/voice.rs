@@ -40,8 +40,11 @@ impl ClientContext for Voice {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            self.die();
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::Fatal) => self.die(),
+            // What a reader asked to be told.
+            Some(RDKafkaErrorCode::PartitionEOF) => return,
+            _ => {}
         }
         tracing::info!(%error, reason, "a Kafka client met an error");
     }
