@@ -19,7 +19,7 @@ use crate::{
     wait::until,
 };
 
-/// Services that run at one time: each takes some 300 MB.
+/// Services with an engine of their own that run at one time: each takes some 300 MB.
 static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     Arc::new(Semaphore::new(cores.clamp(1, 4)))
@@ -60,9 +60,53 @@ pub fn program() -> Command {
     command
 }
 
+/// What runs in a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Everything.
+    #[default]
+    AllInOne,
+    /// The receivers.
+    Edge,
+    /// A normalizer.
+    Normalizer,
+    /// A writer.
+    Writer,
+    /// The API.
+    Query,
+}
+
+impl Role {
+    /// Its command.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::AllInOne => "all-in-one",
+            Self::Edge => "edge",
+            Self::Normalizer => "normalizer",
+            Self::Writer => "writer",
+            Self::Query => "query",
+        }
+    }
+
+    /// The lines that say that its listeners are up.
+    fn listeners(self) -> &'static [&'static str] {
+        match self {
+            Self::AllInOne => &[EDGE_IS_UP, QUERY_IS_UP],
+            Self::Edge => &[EDGE_IS_UP],
+            Self::Query => &[QUERY_IS_UP],
+            Self::Normalizer | Self::Writer => &[],
+        }
+    }
+}
+
+const OPERATIONS_ARE_UP: &str = "operations endpoint is up";
+const QUERY_IS_UP: &str = "query API is up";
+const EDGE_IS_UP: &str = "HTTPS edge is";
+
 /// How a service is to be started.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
+    role: Role,
     config: String,
     flags: Vec<String>,
     allowed: Vec<String>,
@@ -72,6 +116,13 @@ impl Setup {
     /// Defaults but for free ports.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One role alone.
+    #[must_use]
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
     }
 
     /// A configuration file with this text.
@@ -111,7 +162,11 @@ impl Setup {
 
     /// A service that is not started yet, for a test that has something to do with its data directory before.
     pub async fn prepare(self) -> Service {
-        let place = Arc::clone(&PLACES).acquire_owned().await.unwrap();
+        // One role takes little, and a test that has several must not wait for itself.
+        let place = match self.role {
+            Role::AllInOne => Some(Arc::clone(&PLACES).acquire_owned().await.unwrap()),
+            _ => None,
+        };
         let dir = tempfile::Builder::new().prefix("tlsrpt-e2e-").tempdir().unwrap();
         Service { setup: self, dir, http: http_client(), running: None, _place: place }
     }
@@ -123,7 +178,7 @@ pub struct Service {
     dir: TempDir,
     http: reqwest::Client,
     running: Option<Running>,
-    _place: OwnedSemaphorePermit,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 struct Running {
@@ -148,7 +203,7 @@ impl Service {
     pub async fn launch_again(&mut self) {
         assert!(self.running.is_none(), "the service is running");
         let mut command = program();
-        command.args(["all-in-one", "--log-format", "json"]);
+        command.args([self.setup.role.command(), "--log-format", "json"]);
         for listener in ["--https-listen", "--smtp-listen", "--query-listen", "--ops-listen"] {
             if !self.setup.flags.iter().any(|flag| flag == listener) {
                 command.args([listener, "127.0.0.1:0"]);
@@ -165,13 +220,14 @@ impl Service {
         let log = LogLines::follow(child.stderr.take().unwrap());
         let output = LogLines::follow(child.stdout.take().unwrap());
         self.running = Some(Running { child, log, output });
-        self.await_line("operations endpoint is up").await;
+        self.await_line(OPERATIONS_ARE_UP).await;
     }
 
     /// Waits until `/readyz` answers 200 and every listener is up.
     pub async fn ready(&mut self) {
-        self.await_line("query API is up").await;
-        self.await_line("HTTPS edge is").await;
+        for line in self.setup.role.listeners() {
+            self.await_line(line).await;
+        }
         until("/readyz answers 200", async || {
             self.assert_alive();
             let (status, body) = self.readyz().await;
@@ -193,7 +249,7 @@ impl Service {
 
     /// The operations endpoint.
     pub fn operations(&self) -> Caller {
-        Caller::new(self.http.clone(), format!("http://{}", self.listen("operations endpoint is up")), None)
+        Caller::new(self.http.clone(), format!("http://{}", self.listen(OPERATIONS_ARE_UP)), None)
     }
 
     /// Waits for a log line whose message contains `part`.
@@ -241,12 +297,12 @@ impl Service {
 
     /// Where the API listens.
     pub fn query_address(&self) -> String {
-        self.listen("query API is up")
+        self.listen(QUERY_IS_UP)
     }
 
     /// Where the HTTPS receiver listens.
     pub fn edge_address(&self) -> String {
-        self.listen("HTTPS edge is")
+        self.listen(EDGE_IS_UP)
     }
 
     /// The admin key, from the file that the first start made.

@@ -1,0 +1,127 @@
+//! What senders under load know: what they sent, what was acknowledged, and what was not answered.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    client::Sender,
+    encoding::Encoding,
+    reports::{Generator, Report, Size},
+};
+
+/// What a payload says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// The report of this number.
+    Report(usize),
+    /// Nothing countable.
+    Nothing,
+}
+
+/// What the senders know. The same seed makes the same payloads.
+pub struct Sent {
+    random: SmallRng,
+    generator: Generator,
+    domains: &'static [&'static str],
+    /// Distinct reports, by number.
+    pub reports: Vec<Report>,
+    /// What each acknowledged submission says, by id.
+    pub acknowledged: BTreeMap<String, Said>,
+    /// Sent, and neither acknowledged nor known to be lost: the answer never came, or was to come back later.
+    pub unanswered: Vec<(Vec<u8>, Said)>,
+    number: usize,
+}
+
+impl Sent {
+    /// Nothing sent yet; reports will be about `domains`.
+    pub fn new(seed: u64, domains: &'static [&'static str]) -> Self {
+        Self {
+            random: SmallRng::seed_from_u64(seed ^ 1),
+            generator: Generator::new(seed ^ 2),
+            domains,
+            reports: Vec::new(),
+            acknowledged: BTreeMap::new(),
+            unanswered: Vec::new(),
+            number: 0,
+        }
+    }
+
+    /// What to send next: most often a new report, often one that was sent before, now and then one that cannot be counted.
+    pub fn next(&mut self) -> (Vec<u8>, Said) {
+        self.number += 1;
+        let dice = self.random.random_range(0..100);
+        let encoding = Encoding::ALL[self.random.random_range(0..Encoding::ALL.len())];
+        if dice < 5 {
+            return (json!({"organization-name": format!("sender {}", self.number)}).to_string().into_bytes(), Said::Nothing);
+        }
+        let number = if dice < 35 && !self.reports.is_empty() {
+            self.random.random_range(0..self.reports.len())
+        } else {
+            let domain = self.domains[self.random.random_range(0..self.domains.len())];
+            let size = [Size::Small, Size::Medium, Size::Large][usize::from(dice > 70) + usize::from(dice > 97)];
+            self.reports.push(self.generator.report(domain, size));
+            self.reports.len() - 1
+        };
+        (self.reports[number].encode(encoding), Said::Report(number))
+    }
+}
+
+/// What several senders know together.
+#[derive(Clone)]
+pub struct SharedSent(Arc<Mutex<Sent>>);
+
+impl SharedSent {
+    /// Shares it.
+    pub fn new(sent: Sent) -> Self {
+        Self(Arc::new(Mutex::new(sent)))
+    }
+
+    /// Looks at it. A sender that failed has said so: the others go on.
+    pub fn lock(&self) -> MutexGuard<'_, Sent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many submissions are acknowledged.
+    pub fn acknowledged(&self) -> usize {
+        self.lock().acknowledged.len()
+    }
+
+    /// Sends one payload; whether there was an answer.
+    ///
+    /// # Panics
+    /// When the answer is neither an acknowledgement nor a request to come back.
+    pub async fn send_one(&self, sender: &Sender) -> bool {
+        let (payload, said) = self.lock().next();
+        let answer = sender.try_post(None, payload.clone()).await;
+        let mut sent = self.lock();
+        match answer {
+            Ok(answer) if answer.status == 201 => {
+                let id = answer.json()["submission_id"].as_str().unwrap().to_owned();
+                let before = sent.acknowledged.insert(id.clone(), said);
+                assert_eq!(before, None, "the id {id} was given twice");
+                true
+            }
+            Ok(answer) if answer.status == 503 => {
+                assert!(!answer.header("retry-after").is_empty(), "{}", answer.text());
+                sent.unanswered.push((payload, said));
+                true
+            }
+            Ok(answer) => panic!("{}: {}", answer.status, answer.text()),
+            Err(_) => {
+                sent.unanswered.push((payload, said));
+                false
+            }
+        }
+    }
+
+    /// Sends one after the other until the service is gone.
+    pub async fn send_on(self, sender: Sender, gone: CancellationToken) {
+        while !gone.is_cancelled() && self.send_one(&sender).await {}
+    }
+}
