@@ -1,12 +1,11 @@
 //! A log that can be made to go away: the real embedded log behind a switch.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
 use async_trait::async_trait;
-use std::sync::Mutex;
 use tlsrpt_log::{Ack, Consumer, EmbeddedLog, FencedWriter, Lag, Log, LogError, Position, ProduceError, Producer, Reader, Record, Topic};
 use tokio::sync::oneshot;
 

@@ -353,3 +353,23 @@ async fn a_long_backlog_drains_while_submissions_go_straight_to_the_log() {
     edge.drained().await;
     assert_eq!(edge.on_the_log().await, (ids, 2_570));
 }
+
+#[tokio::test]
+async fn senders_who_leave_before_their_answer_leave_no_wrong_figures_behind() {
+    let edge = Edge::start(spooling(Mode::Away, |_| {})).await;
+    let client = crate::harness::client();
+    for round in 0..20 {
+        let posting: Vec<_> = (0..10).map(|_| tokio::spawn(client.post(edge.rua()).body(report_of(20_000)).send())).collect();
+        // Leaves them in different states: not connected, sending, waiting for the spool, answered.
+        for _ in 0..round * 10 {
+            tokio::task::yield_now().await;
+        }
+        posting.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+    let ids = edge.post_acknowledged(5, 100).await;
+    until("nothing is being answered", || edge.metric("tlsrpt_edge_in_flight_requests", &[]) == 0.0).await;
+    edge.faults.set(Mode::There);
+    edge.drained().await;
+    assert_eq!(edge.metric("tlsrpt_edge_spool_bytes", &[]), 0.0);
+    assert!(edge.on_the_log().await.0.is_superset(&ids));
+}
