@@ -1,7 +1,7 @@
 //! The real binary, started, stopped, killed and started again on one data directory.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, LazyLock},
@@ -109,6 +109,7 @@ pub struct Setup {
     role: Role,
     config: String,
     flags: Vec<String>,
+    variables: Vec<(String, OsString)>,
     allowed: Vec<String>,
 }
 
@@ -136,6 +137,13 @@ impl Setup {
     #[must_use]
     pub fn flag(mut self, name: &str, value: &str) -> Self {
         self.flags.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
+    /// One more variable of the environment.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
         self
     }
 
@@ -216,6 +224,7 @@ impl Service {
             command.arg("--config").arg(file);
         }
         command.args(&self.setup.flags);
+        command.envs(self.setup.variables.iter().map(|(name, value)| (name, value)));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = LogLines::follow(child.stderr.take().unwrap());
         let output = LogLines::follow(child.stdout.take().unwrap());
@@ -329,6 +338,16 @@ impl Service {
     pub fn sender(&self) -> Sender {
         let scheme = if self.setup.flags.windows(2).any(|pair| pair == ["--https-tls", "off"]) { "http" } else { "https" };
         Sender::new(self.http.clone(), format!("{scheme}://{}", self.edge_address()))
+    }
+
+    /// Halts it (SIGSTOP): its connections stay, and nothing answers.
+    pub fn pause(&self) {
+        kill_process(Pid::from_child(&self.running().child), Signal::STOP).unwrap();
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn resume(&self) {
+        kill_process(Pid::from_child(&self.running().child), Signal::CONT).unwrap();
     }
 
     /// Asks it to end as an init system does; it must end with status 0.

@@ -1,0 +1,123 @@
+//! Bringing a fault about, keeping it for a while under load, and ending it.
+
+use std::time::Duration;
+
+use rand::{RngExt as _, rngs::SmallRng};
+
+use crate::{
+    faults::{Fault, Who},
+    world::World,
+};
+
+/// Longer than a member's session, so that its group goes on without it.
+const BEYOND_THE_SESSION: Duration = Duration::from_secs(8);
+
+/// Long enough that the spool is in use.
+const OUTAGE: Duration = Duration::from_secs(5);
+
+/// Brings the fault about and ends it; whether it can be had on this machine.
+pub(crate) async fn inject(world: &mut World, fault: Fault, random: &mut SmallRng) -> bool {
+    // Not always at the same moment of a batch.
+    wait(Duration::from_millis(random.random_range(0..400))).await;
+    match fault {
+        Fault::None => wait(OUTAGE).await,
+        Fault::Killed(who) => {
+            for _ in 0..2 {
+                world.member(who).service.kill();
+                wait(Duration::from_millis(random.random_range(0..1_500))).await;
+                world.member(who).service.start_again().await;
+                wait(Duration::from_millis(random.random_range(300..1_000))).await;
+            }
+        }
+        Fault::Stopped(who) => {
+            world.member(who).service.pause();
+            wait(BEYOND_THE_SESSION).await;
+            world.member(who).service.resume();
+        }
+        Fault::RollingRestart => {
+            for who in Who::ALL {
+                world.member(who).service.stop().await;
+                world.member(who).service.start_again().await;
+            }
+        }
+        Fault::BrokerKilled => {
+            world.kafka.kill(0).unwrap();
+            wait(OUTAGE).await;
+            world.kafka.restart(0).await.unwrap();
+        }
+        Fault::BrokerRestarted => {
+            world.kafka.stop(0).await.unwrap();
+            world.kafka.restart(0).await.unwrap();
+        }
+        Fault::BrokerStopped => {
+            world.kafka.pause(0).unwrap();
+            wait(BEYOND_THE_SESSION).await;
+            world.kafka.resume(0).unwrap();
+        }
+        Fault::Network(trouble) => {
+            for proxy in &mut world.to_kafka {
+                match trouble.network() {
+                    None => proxy.cut().await,
+                    Some(network) => proxy.network(network),
+                }
+            }
+            wait(BEYOND_THE_SESSION).await;
+            for proxy in &mut world.to_kafka {
+                match trouble.network() {
+                    None => proxy.restore().await,
+                    Some(_) => proxy.network(tlsrpt_tests::Network::Sound),
+                }
+            }
+        }
+        Fault::Database(trouble) => {
+            let proxy = &mut world.to_database;
+            match trouble.network() {
+                None => {
+                    proxy.cut().await;
+                    wait(OUTAGE).await;
+                    proxy.restore().await;
+                }
+                Some(network) => {
+                    proxy.network(network);
+                    wait(OUTAGE).await;
+                    proxy.network(tlsrpt_tests::Network::Sound);
+                }
+            }
+        }
+        Fault::Rebalances => {
+            for round in 0..2 {
+                world.add(Who::Normalizer, 2 + round).await;
+                world.add(Who::Writer, 2 + round).await;
+                wait(Duration::from_millis(random.random_range(500..1_500))).await;
+                // The longest-serving one of those beyond the first goes.
+                world.normalizers.remove(1).service.finish().await;
+                world.writers.remove(1).service.finish().await;
+                wait(Duration::from_millis(random.random_range(500..1_500))).await;
+            }
+        }
+        Fault::DiskFull => {
+            let Some(disk) = &world.disk else { return false };
+            for proxy in &mut world.to_kafka {
+                proxy.cut().await;
+            }
+            wait(OUTAGE).await;
+            disk.fill();
+            wait(OUTAGE).await;
+            disk.clear();
+            for proxy in &mut world.to_kafka {
+                proxy.restore().await;
+            }
+        }
+        Fault::ClockSteps(who, hours) => {
+            world.member(who).clock.step_to(hours * 3_600);
+            wait(OUTAGE).await;
+            world.member(who).clock.step_to(0);
+        }
+    }
+    true
+}
+
+/// A fault lasts for a time; nothing is awaited.
+async fn wait(time: Duration) {
+    tokio::time::sleep(time).await;
+}

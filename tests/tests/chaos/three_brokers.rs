@@ -1,0 +1,1 @@
+//! Three brokers: one at a time goes, and nothing is lost.
