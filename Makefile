@@ -6,7 +6,10 @@ CARGO ?= cargo
 ARGS ?=
 export TLSRPT_CACHE_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/tlsrpt
 
-.PHONY: help run demo test bench lint lint-code setup libchdb build
+# Brokers of make kafka: 1, or 3 that fail over.
+BROKERS ?= 1
+
+.PHONY: help run demo kafka test bench lint lint-code setup libchdb kafka-jars build
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -17,11 +20,15 @@ run: build ## build the service and start it on the default ports
 demo: build ## fill a demo tenant of the running service with 90 days of traffic, then show example calls
 	target/release/tlsrpt demo $(ARGS)
 
-test: setup libchdb lint-code ## run every test
+kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a cluster
+	$(CARGO) build --locked -q -p tlsrpt-kafka-broker
+	@exec target/debug/tlsrpt-kafka-broker --brokers $(BROKERS)
+
+test: setup libchdb kafka-jars lint-code ## run every test
 	$(CARGO) build --locked -p tlsrpt
 	$(CARGO) test --locked --workspace --no-fail-fast
 
-bench: setup libchdb ## print speeds as ratios from one run
+bench: setup libchdb kafka-jars ## print speeds as ratios from one run
 	$(CARGO) build --locked --release -p tlsrpt
 	$(CARGO) bench --locked -p tlsrpt-tests
 
@@ -40,3 +47,7 @@ setup:
 
 libchdb: setup ## fetch the embedded ClickHouse engine (pinned, checked, cached outside the checkout)
 	@scripts/fetch-libchdb
+
+kafka-jars: ## fetch the Kafka broker (pinned, checked, cached outside the checkout)
+	@scripts/setup kafka
+	@scripts/fetch-kafka

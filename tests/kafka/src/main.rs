@@ -1,0 +1,39 @@
+//! `make kafka`: brokers in the foreground, on Kafka's usual port and the ones beside it.
+
+use std::error::Error;
+
+use clap::Parser;
+use tlsrpt_kafka_broker::{Cluster, ClusterOptions};
+use tokio::signal::{
+    ctrl_c,
+    unix::{SignalKind, signal},
+};
+
+/// Real Apache Kafka brokers on loopback, until Ctrl-C. What they hold is gone with them.
+#[derive(Parser)]
+struct Arguments {
+    /// How many brokers: the first on port 9092, the next on 9094, 9096, …
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
+    brokers: u8,
+}
+
+const FIRST_PORT: u16 = 9092;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let Arguments { brokers } = Arguments::parse();
+    let ports = (0..u16::from(brokers)).map(|index| FIRST_PORT + 2 * index).collect();
+    let options = ClusterOptions { brokers: brokers.into(), ports: Some(ports), ..ClusterOptions::default() };
+    let mut terminated = signal(SignalKind::terminate())?;
+    let cluster = tokio::select! {
+        started = Cluster::start(options) => started?,
+        _ = ctrl_c() => return Ok(()),
+        _ = terminated.recv() => return Ok(()),
+    };
+    println!("Kafka answers: --kafka-brokers {}", cluster.bootstrap());
+    tokio::select! {
+        _ = ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+    Ok(())
+}
