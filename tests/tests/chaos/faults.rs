@@ -111,6 +111,10 @@ pub(crate) enum Fault {
     BrokerKilled,
     BrokerRestarted,
     BrokerStopped,
+    /// Of three, the one that leads.
+    LeaderKilled,
+    /// Of three, one to which the others cannot come.
+    FollowerCutOff,
     /// Between the broker and one edge, one normalizer and one writer; the others are not touched.
     Network(Trouble),
     Database(Database),
@@ -132,12 +136,21 @@ impl Fault {
         all.extend(Trouble::ALL.map(Self::Network));
         all.extend(Database::ALL.map(Self::Database));
         all.extend([Self::Rebalances, Self::DiskFull]);
-        all.extend([(Who::Edge, 20), (Who::Edge, -20), (Who::Normalizer, 20), (Who::Writer, -20)].map(|(who, hours)| Self::ClockSteps(who, hours)));
+        all.extend(
+            [(Who::Edge, 20), (Who::Edge, -20), (Who::Normalizer, 20), (Who::Writer, -20)].map(|(who, hours)| Self::ClockSteps(who, hours)),
+        );
         all
+    }
+
+    /// Those that need three brokers, each once.
+    pub(crate) fn of_three_brokers() -> Vec<Self> {
+        vec![Self::LeaderKilled, Self::FollowerCutOff]
     }
 
     pub(crate) fn name(self) -> String {
         match self {
+            Self::LeaderKilled => "leader of three brokers killed".to_owned(),
+            Self::FollowerCutOff => "one of three brokers cut off from the others".to_owned(),
             Self::None => "none".to_owned(),
             Self::Killed(who) => format!("{} killed (SIGKILL)", who.name()),
             Self::Stopped(who) => format!("{} stopped (SIGSTOP)", who.name()),

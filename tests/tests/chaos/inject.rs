@@ -54,6 +54,18 @@ pub(crate) async fn inject(world: &mut World, fault: Fault, random: &mut SmallRn
             wait(BEYOND_THE_SESSION).await;
             world.kafka.resume(0).unwrap();
         }
+        Fault::LeaderKilled => {
+            let leader = world.leader().await;
+            world.kafka.kill(leader).unwrap();
+            wait(BEYOND_THE_SESSION).await;
+            world.kafka.restart(leader).await.unwrap();
+        }
+        Fault::FollowerCutOff => {
+            let cut_off = random.random_range(0..world.to_peer.len());
+            world.to_peer[cut_off].cut().await;
+            wait(BEYOND_THE_SESSION).await;
+            world.to_peer[cut_off].restore().await;
+        }
         Fault::Network(trouble) => {
             for proxy in &mut world.to_kafka {
                 match trouble.network() {

@@ -5,12 +5,23 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rdkafka::{
+    ClientConfig,
+    consumer::{BaseConsumer, Consumer as _},
+};
 use tempfile::TempDir;
 use tlsrpt_kafka_broker::{Cluster, ClusterOptions};
 use tlsrpt_store::embedded::{Embedded, EmbeddedConfig};
-use tlsrpt_tests::{Caller, Expected, Ledger, Misses, Operator, Proxy, Role, Sender, Sent, Service, Setup, SharedSent, TenantAccess, reckon, shown};
+use tlsrpt_tests::{
+    Caller, Expected, Ledger, Misses, Operator, Proxy, Role, Sender, Sent, Service, Setup, SharedSent, TenantAccess, reckon, shown,
+};
 
-use crate::{clock::{self, Clock}, disk::Disk, faults::Who, table::Line};
+use crate::{
+    clock::{self, Clock},
+    disk::Disk,
+    faults::Who,
+    table::Line,
+};
 
 const ADMIN_KEY: &str = "chaos-admin-key";
 
@@ -71,6 +82,8 @@ pub(crate) struct World {
     pub(crate) kafka: Cluster,
     /// Between one broker and the edge, the first normalizer and the first writer.
     pub(crate) to_kafka: Vec<Proxy>,
+    /// Between the other brokers and each one, where there are others.
+    pub(crate) to_peer: Vec<Proxy>,
     engine: Embedded,
     pub(crate) to_database: Proxy,
     pub(crate) edge: Member,
@@ -87,9 +100,25 @@ pub(crate) struct World {
     dir: TempDir,
 }
 
-/// A port that nobody has now.
-async fn free_port() -> SocketAddr {
-    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+/// An address that nobody has now, and that no outgoing connection gets while a proxy there is cut.
+async fn free_address() -> SocketAddr {
+    loop {
+        let address = SocketAddr::from(([127, 0, 0, 1], rand::random_range(12_000..32_000)));
+        if tokio::net::TcpListener::bind(address).await.is_ok() {
+            return address;
+        }
+    }
+}
+
+/// A proxy at each address, in front of a port of the broker with its number.
+async fn in_front(addresses: &[SocketAddr], port: impl Fn(usize) -> u16) -> Vec<Proxy> {
+    let mut proxies = Vec::new();
+    for (broker, &listen) in addresses.iter().enumerate() {
+        let mut proxy = Proxy::at(listen, SocketAddr::from(([127, 0, 0, 1], port(broker))));
+        proxy.restore().await;
+        proxies.push(proxy);
+    }
+    proxies
 }
 
 impl World {
@@ -100,26 +129,31 @@ impl World {
 
         let (mut proxies, mut peers) = (Vec::new(), Vec::new());
         for _ in 0..brokers {
-            proxies.push(free_port().await);
-            peers.push(free_port().await);
+            proxies.push(free_address().await);
+            peers.push(free_address().await);
         }
         let ports = |of: &[SocketAddr]| of.iter().map(SocketAddr::port).collect::<Vec<_>>();
         let mut options = ClusterOptions::brokers(brokers);
         options.advertised_ports = Some(ports(&proxies));
+        options.peer_advertised_ports = (brokers > 1).then(|| ports(&peers));
         let kafka = Cluster::start(options).await.unwrap();
-        let mut to_kafka = Vec::new();
-        for (broker, listen) in proxies.into_iter().enumerate() {
-            let mut proxy = Proxy::at(listen, SocketAddr::from(([127, 0, 0, 1], kafka.backend_port(broker))));
-            proxy.restore().await;
-            to_kafka.push(proxy);
-        }
+        let to_kafka = in_front(&proxies, |broker| kafka.backend_port(broker)).await;
+        let to_peer = if brokers > 1 { in_front(&peers, |broker| kafka.peer_backend_port(broker)).await } else { Vec::new() };
 
         let engine = Embedded::start(EmbeddedConfig::new(dir.path().join("clickhouse"))).await.unwrap();
         let mut to_database = Proxy::reserve(engine.config.url.strip_prefix("http://").unwrap().parse().unwrap()).await;
         to_database.restore().await;
 
-        let mut world = Parts { kafka: &kafka, to_kafka: &to_kafka, engine: &engine, to_database: &to_database, clock_library: &clock_library, dir: &dir, brokers };
-        let https_listen = free_port().await;
+        let mut world = Parts {
+            kafka: &kafka,
+            to_kafka: &to_kafka,
+            engine: &engine,
+            to_database: &to_database,
+            clock_library: &clock_library,
+            dir: &dir,
+            brokers,
+        };
+        let https_listen = free_address().await;
         let (edge, disk) = world.edge(https_listen).await;
         let query = world.member(Who::Query, 0).await;
         let normalizers = vec![world.member(Who::Normalizer, 0).await, world.member(Who::Normalizer, 1).await];
@@ -127,6 +161,7 @@ impl World {
         let mut world = Self {
             kafka,
             to_kafka,
+            to_peer,
             engine,
             to_database,
             edge,
@@ -143,7 +178,8 @@ impl World {
             dir,
         };
         let operator = world.operator();
-        world.tenants = vec![("a", operator.tenant("a", &["a0.example", "a1.example"]).await), ("b", operator.tenant("b", &["b0.example"]).await)];
+        world.tenants =
+            vec![("a", operator.tenant("a", &["a0.example", "a1.example"]).await), ("b", operator.tenant("b", &["b0.example"]).await)];
         world
     }
 
@@ -276,6 +312,14 @@ impl World {
             return (line, None);
         }
         (line, Some(format!("{misses:?}\nledger {ledger:?}\nexpected {:?}\n{}", expected.ledger, differences.join("\n"))))
+    }
+
+    /// The number of the broker that leads the first partition of the submissions.
+    pub(crate) async fn leader(&self) -> usize {
+        let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", self.kafka.bootstrap()).create().unwrap();
+        let metadata = client.fetch_metadata(Some("tlsrpt.submissions"), Duration::from_secs(30)).unwrap();
+        let leader = metadata.topics()[0].partitions()[0].leader();
+        (0..self.brokers).find(|&broker| Cluster::node_id(broker) == leader).expect("the partition has a leader")
     }
 
     /// How many submissions are acknowledged, and how many are not answered.
