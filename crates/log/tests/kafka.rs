@@ -8,12 +8,15 @@ mod conformance;
 mod gap;
 #[path = "kafka/member.rs"]
 mod member;
+#[path = "kafka/sasl_ssl.rs"]
+mod sasl_ssl;
 #[path = "kafka/settings.rs"]
 mod settings;
 
 use std::sync::Arc;
 
 use conformance::Backend;
+use tlsrpt_kafka_broker::{ClusterOptions, shared};
 use tlsrpt_log::{KafkaConfig, KafkaLog, Log};
 
 pub struct Subject {
@@ -25,8 +28,10 @@ pub struct Subject {
 #[async_trait::async_trait]
 impl Backend for Subject {
     async fn fresh(in_flight_max_bytes: usize) -> Self {
-        // One cluster holds the logs of all tests, apart by their prefixes.
-        Self { brokers: "127.0.0.1:29092".to_owned(), prefix: format!("t{:016x}.", rand::random::<u64>()), in_flight_max_bytes }
+        // One cluster holds the logs of all tests, apart by their prefixes. Retention and compaction spare the newest segment of a
+        // partition: a new one begins with each append.
+        let cluster = shared(ClusterOptions::default().with("log.roll.ms", "1")).await.unwrap();
+        Self { brokers: cluster.bootstrap(), prefix: format!("t{:016x}.", rand::random::<u64>()), in_flight_max_bytes }
     }
 
     fn at(location: &str) -> Self {
