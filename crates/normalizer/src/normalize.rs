@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tlsrpt_log::{Delivered, Record};
 use tlsrpt_record::{
-    FailureRecord, Normalized, NormalizedError, Outcome, PolicyRecord, REASON_UNREADABLE, RECORD_MAX_BYTES, SUBMISSIONS, Submission,
+    FailureRecord, Normalized, NormalizedError, Outcome, PolicyRecord, REASON_UNREADABLE, SUBMISSIONS, Submission,
     TenantId, unreadable,
 };
 use tlsrpt_report::{Context, Document, Domain, Failure, Policy, Reject, Report, UnixMillis};
@@ -54,11 +54,11 @@ pub enum Tally {
 }
 
 /// Works on one record of the submissions topic. Never panics and always answers: what cannot be understood becomes a
-/// reject.
+/// reject; so does what does not fit into a record of `record_max_bytes`.
 ///
 /// # Errors
 /// When the outcome cannot be encoded, which no input causes.
-pub fn normalize(delivered: &Delivered, owners: &impl Owners, now: UnixMillis) -> Result<Work, NormalizedError> {
+pub fn normalize(delivered: &Delivered, owners: &impl Owners, now: UnixMillis, record_max_bytes: usize) -> Result<Work, NormalizedError> {
     let submission = match Submission::from_record(&delivered.record) {
         Ok(submission) => submission,
         Err(error) => {
@@ -67,7 +67,7 @@ pub fn normalize(delivered: &Delivered, owners: &impl Owners, now: UnixMillis) -
         }
     };
     // A fault in parsing must cost the one submission that shows it, not the role.
-    match catch_unwind(AssertUnwindSafe(|| outcome(&submission, owners, now))) {
+    match catch_unwind(AssertUnwindSafe(|| outcome(&submission, owners, now, record_max_bytes))) {
         Ok(work) => work,
         Err(_) => {
             let rejected =
@@ -78,7 +78,7 @@ pub fn normalize(delivered: &Delivered, owners: &impl Owners, now: UnixMillis) -
     }
 }
 
-fn outcome(submission: &Submission, owners: &impl Owners, now: UnixMillis) -> Result<Work, NormalizedError> {
+fn outcome(submission: &Submission, owners: &impl Owners, now: UnixMillis, record_max_bytes: usize) -> Result<Work, NormalizedError> {
     let documents = match tlsrpt_report::open(&submission.payload) {
         Ok(documents) => documents,
         Err(reject) => return rejected(submission, reject.code(), &reject.to_string(), now),
@@ -103,8 +103,8 @@ fn outcome(submission: &Submission, owners: &impl Owners, now: UnixMillis) -> Re
         policies.iter().flat_map(|(report, policy)| report.warnings.iter().chain(&policy.warnings)).map(|code| code.as_str()).collect();
     let tally = Tally::Stored { rows: rows.len(), warnings };
     let record = envelope(submission, now, Outcome::Stored(rows)).encode(&submission.payload)?;
-    if record.size_bytes() > RECORD_MAX_BYTES {
-        let detail = format!("what was read from the payload takes {} bytes, the log takes {RECORD_MAX_BYTES}", record.size_bytes());
+    if record.size_bytes() > record_max_bytes {
+        let detail = format!("what was read from the payload takes {} bytes, the log takes {record_max_bytes}", record.size_bytes());
         return rejected(submission, REASON_OUTCOME_TOO_LARGE, &detail, now);
     }
     Ok(Work { record, tally })

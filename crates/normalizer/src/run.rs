@@ -65,12 +65,14 @@ const BATCHES_IN_FLIGHT_MAX: usize = 3;
 /// How long the role finishes what it took once it is asked to end.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Normalizes until `shutdown`, then finishes what it took. `health` tells whether the log lets it work.
+/// Normalizes until `shutdown`, then finishes what it took. `record_max_bytes` is the largest record that the log takes; `health`
+/// tells whether the log lets it work.
 ///
 /// # Errors
 /// [`NormalizerError`] when it must not go on: nothing is lost, what was not committed comes again.
 pub async fn run<O: Owners + Send + Sync + 'static>(
     config: NormalizerConfig,
+    record_max_bytes: usize,
     log: Arc<dyn Log>,
     owners: Arc<O>,
     metrics: Metrics,
@@ -79,7 +81,7 @@ pub async fn run<O: Owners + Send + Sync + 'static>(
 ) -> Result<(), NormalizerError> {
     let consumer = log.consumer(SUBMISSIONS.name, NORMALIZER_GROUP).await.map_err(NormalizerError::Open)?;
     let role =
-        Role { consumer, producer: log.producer(), owners, metrics, health, poison: PoisonRation::default(), in_flight: VecDeque::new() };
+        Role { consumer, producer: log.producer(), record_max_bytes, owners, metrics, health, poison: PoisonRation::default(), in_flight: VecDeque::new() };
     role.health.ready();
     role.work(config, shutdown).await
 }
@@ -87,6 +89,7 @@ pub async fn run<O: Owners + Send + Sync + 'static>(
 struct Role<O> {
     consumer: Box<dyn Consumer>,
     producer: Arc<dyn Producer>,
+    record_max_bytes: usize,
     owners: Arc<O>,
     metrics: Metrics,
     health: Dependency,
@@ -154,10 +157,10 @@ impl<O: Owners + Send + Sync + 'static> Role<O> {
     /// Normalizes a batch on a blocking thread and hands the outcomes to the log.
     async fn take(&mut self, batch: Batch) -> Result<(), NormalizerError> {
         let positions = batch.positions();
-        let owners = Arc::clone(&self.owners);
+        let (owners, record_max_bytes) = (Arc::clone(&self.owners), self.record_max_bytes);
         let works = tokio::task::spawn_blocking(move || {
             let now = now();
-            batch.records.iter().map(|delivered| normalize(delivered, &*owners, now)).collect::<Result<Vec<Work>, _>>()
+            batch.records.iter().map(|delivered| normalize(delivered, &*owners, now, record_max_bytes)).collect::<Result<Vec<Work>, _>>()
         })
         .await??;
         let (records, tallies): (Vec<Record>, Vec<Tally>) = works.into_iter().map(|work| (work.record, work.tally)).unzip();

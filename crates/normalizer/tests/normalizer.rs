@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tlsrpt_log::{BatchLimits, Delivered, EmbeddedConfig, EmbeddedLog, Log, Position, Record};
 use tlsrpt_normalizer::{Metrics, NormalizerConfig, NormalizerError, Owners, REASON_INTERNAL, Tally, normalize, run};
 use tlsrpt_record::{
-    Channel, NORMALIZED, NORMALIZER_GROUP, Normalized, Outcome, REASON_UNREADABLE, SUBMISSIONS, Submission, SubmissionId, TenantId,
+    Channel, NORMALIZED, NORMALIZER_GROUP, RECORD_MAX_BYTES, Normalized, Outcome, REASON_UNREADABLE, SUBMISSIONS, Submission, SubmissionId, TenantId,
     WRITER_GROUP,
 };
 use tlsrpt_report::{Domain, Trust, UnixMillis};
@@ -61,7 +61,7 @@ fn delivered(record: Record) -> Delivered {
 }
 
 fn outcome_of(record: Record) -> (Record, Tally) {
-    let work = normalize(&delivered(record), &owners(), UnixMillis(1)).unwrap();
+    let work = normalize(&delivered(record), &owners(), UnixMillis(1), RECORD_MAX_BYTES).unwrap();
     (work.record, work.tally)
 }
 

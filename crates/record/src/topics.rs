@@ -7,7 +7,7 @@ use tlsrpt_log::{Cleanup, Topic};
 const DAY: Duration = Duration::from_secs(86_400);
 const GIB: u64 = 1 << 30;
 
-/// Largest record on any topic: a normalized record holds the payload and all that was read from it.
+/// Largest record on any topic, unless set otherwise: a normalized record holds the payload and all that was read from it.
 pub const RECORD_MAX_BYTES: usize = 80 << 20;
 
 /// Payloads as received, from the edge to the normalizer. Kept for a week at most, so that a mistake can be replayed.

@@ -101,7 +101,7 @@ async fn fill(log: &dyn Log) {
             appended_at_ms: id.received_at().0,
             record: submission.into_record(),
         };
-        let work = normalize(&delivered, &OneTenant, UnixMillis(id.received_at().0)).unwrap();
+        let work = normalize(&delivered, &OneTenant, UnixMillis(id.received_at().0), RECORD_MAX_BYTES).unwrap();
         acks.push(producer.send(NORMALIZED.name, work.record));
     }
     for ack in acks {

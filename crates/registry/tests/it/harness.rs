@@ -7,6 +7,9 @@ use tlsrpt_log::{EmbeddedConfig, EmbeddedLog};
 use tlsrpt_registry::{Registry, TenantId};
 use tlsrpt_report::Domain;
 
+/// Rounds of a race.
+pub(crate) const RACES: usize = 60;
+
 /// A log in a directory, and a registry over it.
 pub(crate) struct Fixture {
     dir: TempDir,

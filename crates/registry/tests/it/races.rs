@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tlsrpt_registry::{CommandError, Registry};
 use tlsrpt_report::Domain;
 
-use crate::harness::{Fixture, domain, tenant};
+use crate::harness::{Fixture, RACES, domain, tenant};
 
 async fn until(what: &str, condition: impl Fn() -> bool) {
     let waited = tokio::time::timeout(std::time::Duration::from_secs(30), async {
@@ -18,13 +18,12 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_racing_claims_of_one_domain_exactly_one_wins_and_wins_for_ever() {
-    const ROUNDS: usize = 60;
     let fixture = Fixture::new().await;
     let other = Registry::open(fixture.log.clone()).await.unwrap();
     for id in ["acme", "bolt"] {
         fixture.registry.create_tenant(tenant(id), id.to_owned()).await.unwrap();
     }
-    let names: Vec<Domain> = (0..ROUNDS).map(|round| domain(&format!("d{round}.example"))).collect();
+    let names: Vec<Domain> = (0..RACES).map(|round| domain(&format!("d{round}.example"))).collect();
     let mut winners = Vec::new();
     for name in &names {
         let claim = |registry: &Arc<Registry>, id: &str| {
@@ -55,7 +54,7 @@ async fn a_domain_that_changed_hands_many_times_belongs_to_the_last_after_compac
         fixture.registry.create_tenant(id.clone(), "Name".to_owned()).await.unwrap();
     }
     let (busy, left) = (domain("busy.example"), domain("left.example"));
-    for round in 0..60 {
+    for round in 0..RACES {
         let id = &ids[round % 2];
         fixture.registry.claim_domain(id, busy.clone()).await.unwrap();
         fixture.registry.claim_domain(id, left.clone()).await.unwrap();

@@ -16,6 +16,9 @@ use super::{Config, Overrides, TlsMode, overrides::nest};
 /// Variables of this program that are no settings of the tree.
 const OTHER_VARIABLES: [&str; 2] = ["TLSRPT_CACHE_DIR", "TLSRPT_CORPUS_DIR"];
 
+/// What travels beside a payload, at most: media type, addresses, identities.
+const ENVELOPE_MAX_BYTES: usize = 64 << 10;
+
 /// Reads defaults, the TOML file, `TLSRPT_SECTION__KEY` variables and flags (or their variables), each over the ones before.
 ///
 /// # Errors
@@ -31,6 +34,12 @@ pub(crate) fn load(overrides: &Overrides) -> anyhow::Result<Config> {
     let config: Config = figment.extract().map_err(|error| anyhow::anyhow!(explain(error)))?;
     let files_missing = config.tls.mode == TlsMode::Files && (config.tls.cert.is_none() || config.tls.key.is_none());
     anyhow::ensure!(!files_missing, "tls.mode is files: give tls.cert and tls.key too (--https-cert, --https-key)");
+    let (submission, record) = (config.edge.intake.submission_max_bytes, config.log.record_max_bytes);
+    anyhow::ensure!(
+        submission.saturating_add(ENVELOPE_MAX_BYTES) <= record,
+        "edge.intake.submission_max_bytes is {submission}, and with what travels beside it does not fit into log.record_max_bytes, \
+         {record}: lower the one by {ENVELOPE_MAX_BYTES} or more below the other, or raise the other"
+    );
     Ok(config)
 }
 
@@ -170,6 +179,42 @@ mod tests {
     fn files_mode_without_files_says_what_to_give() {
         let error = load_toml("", &["--https-tls", "files"]).unwrap_err().to_string();
         assert!(error.contains("tls.cert"), "{error}");
+    }
+
+    #[test]
+    fn a_submission_that_no_record_can_hold_is_refused_at_the_start() {
+        let error = load_toml("[log]\nrecord_max_bytes = 8000000\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("submission_max_bytes") && error.contains("8000000"), "{error}");
+        load_toml("[log]\nrecord_max_bytes = 8000000\n[edge.intake]\nsubmission_max_bytes = 4000000\n", &[]).unwrap();
+    }
+
+    #[test]
+    fn kafka_properties_come_from_tables_variables_and_flags_and_their_secrets_are_masked() {
+        let toml = "[kafka]\nbrokers = \"k:9092\"\n[kafka.properties]\nlinger.ms = 7\nsasl.username = \"file\"\nsasl.password = \"hunter2\"\n";
+        let config = load_toml(toml, &["--kafka-property", "sasl.username=flag", "--kafka-property", "ssl.key.password=hunter2"]).unwrap();
+        let property = |name: &str| config.kafka.properties.0.get(name).map(String::as_str);
+        assert_eq!(property("linger.ms"), Some("7"));
+        assert_eq!(property("sasl.username"), Some("flag"));
+        assert_eq!(property("sasl.password"), Some("hunter2"));
+        let shown = toml::to_string(&config).unwrap() + &format!("{config:?}");
+        assert!(shown.contains("linger.ms") && !shown.contains("hunter2"), "{shown}");
+
+        let variable = ("TLSRPT_KAFKA__PROPERTIES__SASL__PASSWORD".to_owned(), "hunter3".to_owned());
+        let config: Config = Figment::new().merge(Tree("t", environment([variable].into_iter()).unwrap())).extract().unwrap();
+        assert_eq!(config.kafka.properties.0["sasl.password"], "hunter3");
+    }
+
+    #[test]
+    fn a_property_without_a_value_is_refused_and_not_repeated() {
+        let arguments = ["tlsrpt", "edge", "--kafka-property", "hunter2"];
+        let error = crate::cli::Cli::try_parse_from(arguments).unwrap_err().to_string();
+        assert!(error.contains("name=value"), "{error}");
+    }
+
+    #[test]
+    fn the_spools_limit_is_a_size() {
+        assert_eq!(load_toml("", &["--spool-limit", "512MiB"]).unwrap().edge.spool.limit_bytes, 512 << 20);
+        assert_eq!(load_toml("", &["--spool-limit", "0"]).unwrap().edge.spool.limit_bytes, 0);
     }
 
     #[test]

@@ -129,13 +129,16 @@ pub(crate) enum TlsMode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LogSection {
+    /// Largest record: a submission, or all that was read from it with its payload. The same on every role; a topic of Kafka's
+    /// must take it.
+    pub(crate) record_max_bytes: usize,
     /// Bytes that may wait for durability at one time; beyond it senders get 503 with Retry-After.
     pub(crate) in_flight_max_bytes: usize,
 }
 
 impl Default for LogSection {
     fn default() -> Self {
-        Self { in_flight_max_bytes: 128 << 20 }
+        Self { record_max_bytes: tlsrpt_record::RECORD_MAX_BYTES, in_flight_max_bytes: 128 << 20 }
     }
 }
 

@@ -4,7 +4,6 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tlsrpt_edge::{EdgeError, Https, HttpsParts, Intake, Spool};
 use tlsrpt_log::LogError;
-use tlsrpt_record::RECORD_MAX_BYTES;
 use tlsrpt_registry::Registry;
 
 use super::process::Process;
@@ -17,7 +16,7 @@ pub(super) async fn start(process: &mut Process<'_>, registry: Arc<Registry>) ->
     let config = process.config;
     let metrics = tlsrpt_edge::Metrics::register(&process.metrics)?;
     let spool = match config.kafka.brokers {
-        Some(_) => Spool::open(&config.edge.spool, &config.data_dir.join(SPOOL_DIR), RECORD_MAX_BYTES, &metrics).await?,
+        Some(_) => Spool::open(&config.edge.spool, &config.data_dir.join(SPOOL_DIR), config.log.record_max_bytes, &metrics).await?,
         // The embedded log is on the same disk.
         None => None,
     };

@@ -9,7 +9,7 @@ use std::{
 };
 
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, KafkaConfig, KafkaLog, Log, LogError};
-use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, RECORD_MAX_BYTES, SUBMISSIONS, WRITER_GROUP};
+use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, SUBMISSIONS, WRITER_GROUP};
 use tlsrpt_telemetry::{
     Dependency, Health,
     prometheus::{self, IntGauge},
@@ -107,7 +107,7 @@ impl OpenLog {
 async fn open_embedded(config: &Config) -> Result<Arc<EmbeddedLog>, LogError> {
     let log = EmbeddedLog::open(EmbeddedConfig {
         dir: config.data_dir.join(LOG_DIR),
-        record_max_bytes: RECORD_MAX_BYTES,
+        record_max_bytes: config.log.record_max_bytes,
         in_flight_max_bytes: config.log.in_flight_max_bytes,
     })?;
     for (topic, group) in [(&SUBMISSIONS, NORMALIZER_GROUP), (&NORMALIZED, WRITER_GROUP)] {
@@ -128,7 +128,7 @@ fn kafka(config: &Config, brokers: &str) -> KafkaConfig {
         create_topics: section.create_topics,
         partitions: Some(section.partitions),
         replication_factor: section.replication_factor,
-        record_max_bytes: RECORD_MAX_BYTES,
+        record_max_bytes: config.log.record_max_bytes,
         in_flight_max_bytes: config.log.in_flight_max_bytes,
     }
 }

@@ -18,6 +18,7 @@ pub(super) async fn start(process: &mut Process<'_>, runtime: &Handle, registry:
     }
     let normalizer = tlsrpt_normalizer::run(
         process.config.normalizer.clone(),
+        process.config.log.record_max_bytes,
         Arc::clone(&process.log),
         registry,
         tlsrpt_normalizer::Metrics::register(&process.metrics)?,
