@@ -4,8 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tlsrpt_log::{Delivered, Record};
 use tlsrpt_record::{
-    FailureRecord, Normalized, NormalizedError, Outcome, PolicyRecord, REASON_UNREADABLE, SUBMISSIONS, Submission,
-    TenantId, unreadable,
+    FailureRecord, Normalized, NormalizedError, Outcome, PolicyRecord, REASON_UNREADABLE, SUBMISSIONS, Submission, TenantId, unreadable,
 };
 use tlsrpt_report::{Context, Document, Domain, Failure, Policy, Reject, Report, UnixMillis};
 

@@ -80,8 +80,16 @@ pub async fn run<O: Owners + Send + Sync + 'static>(
     shutdown: CancellationToken,
 ) -> Result<(), NormalizerError> {
     let consumer = log.consumer(SUBMISSIONS.name, NORMALIZER_GROUP).await.map_err(NormalizerError::Open)?;
-    let role =
-        Role { consumer, producer: log.producer(), record_max_bytes, owners, metrics, health, poison: PoisonRation::default(), in_flight: VecDeque::new() };
+    let role = Role {
+        consumer,
+        producer: log.producer(),
+        record_max_bytes,
+        owners,
+        metrics,
+        health,
+        poison: PoisonRation::default(),
+        in_flight: VecDeque::new(),
+    };
     role.health.ready();
     role.work(config, shutdown).await
 }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use tlsrpt_log::{BatchLimits, Delivered, EmbeddedConfig, EmbeddedLog, Log, Position, Record};
 use tlsrpt_normalizer::{Metrics, NormalizerConfig, NormalizerError, Owners, REASON_INTERNAL, Tally, normalize, run};
 use tlsrpt_record::{
-    Channel, NORMALIZED, NORMALIZER_GROUP, RECORD_MAX_BYTES, Normalized, Outcome, REASON_UNREADABLE, SUBMISSIONS, Submission, SubmissionId, TenantId,
-    WRITER_GROUP,
+    Channel, NORMALIZED, NORMALIZER_GROUP, Normalized, Outcome, REASON_UNREADABLE, RECORD_MAX_BYTES, SUBMISSIONS, Submission, SubmissionId,
+    TenantId, WRITER_GROUP,
 };
 use tlsrpt_report::{Domain, Trust, UnixMillis};
 use tlsrpt_telemetry::{Health, prometheus::Registry};

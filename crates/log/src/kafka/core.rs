@@ -12,7 +12,9 @@ use parking_lot::{Mutex, RwLock};
 use rdkafka::{admin::AdminClient, config::FromClientConfigAndContext as _};
 use tokio::sync::Notify;
 
-use super::{config::KafkaConfig, failure::config_error, member::Membership, observer::Observers, producer::Sender, voice::Voice};
+use super::{
+    config::KafkaConfig, ending::EndsAside, failure::config_error, member::Membership, observer::Observers, producer::Sender, voice::Voice,
+};
 use crate::{
     error::{LogError, ProduceError},
     record::Record,
@@ -31,7 +33,7 @@ pub(super) struct DeclaredTopic {
 /// The shared part.
 pub(super) struct Core {
     pub(super) config: KafkaConfig,
-    pub(super) admin: AdminClient<Voice>,
+    pub(super) admin: EndsAside<AdminClient<Voice>>,
     pub(super) sender: Sender,
     pub(super) observers: Observers,
     /// By the name without the prefix.
@@ -49,7 +51,7 @@ impl Core {
         let admin = AdminClient::from_config_and_context(&config.admin(), Voice::default()).map_err(|error| config_error(&error))?;
         Ok(Self {
             sender: Sender::start(&config)?,
-            admin,
+            admin: EndsAside::new(admin),
             observers: Observers::default(),
             config,
             topics: RwLock::default(),

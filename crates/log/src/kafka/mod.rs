@@ -10,6 +10,7 @@
 
 mod config;
 mod core;
+mod ending;
 mod failure;
 mod fenced_writer;
 mod member;

@@ -16,6 +16,7 @@ use rdkafka::{
 
 use super::{
     core::{Core, DeclaredTopic},
+    ending::EndsAside,
     failure::{config_error, log_error},
     properties::REQUEST_TIMEOUT,
     voice::Voice,
@@ -37,7 +38,7 @@ impl Observers {
         // One record of each partition is wanted.
         properties.set("queued.min.messages", "1").set("fetch.message.max.bytes", "1024");
         let client = BaseConsumer::from_config_and_context(&properties, Voice::default()).map_err(|error| config_error(&error))?;
-        let observer = Arc::new(Mutex::new(Observer { client, appended_at_ms: HashMap::new() }));
+        let observer = Arc::new(Mutex::new(Observer { client: EndsAside::new(client), appended_at_ms: HashMap::new() }));
         observers.insert(group.to_owned(), Arc::clone(&observer));
         Ok(observer)
     }
@@ -53,7 +54,7 @@ pub(super) async fn lag(core: &Arc<Core>, topic: Arc<DeclaredTopic>, group: &str
 
 /// A client that asks for a group's offsets and never joins it. Its methods block.
 pub(super) struct Observer {
-    client: BaseConsumer<Voice>,
+    client: EndsAside<BaseConsumer<Voice>>,
     /// When the record at an offset was taken, by topic and partition: it is asked for once as long as the group stands still.
     appended_at_ms: HashMap<(String, u32), (u64, i64)>,
 }

@@ -1,8 +1,12 @@
 //! Appending: many records in flight, bounded in bytes, each answered when every replica in sync has it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
 use parking_lot::RwLock;
@@ -17,6 +21,7 @@ use tokio::sync::oneshot;
 use super::{
     config::KafkaConfig,
     core::Core,
+    ending::EndsAside,
     failure::{config_error, produce_error},
     message::{position, to_kafka},
     properties::REQUEST_TIMEOUT,
@@ -31,6 +36,9 @@ use crate::{
 /// What a record costs in memory beside its bytes.
 const RECORD_COST_BYTES: usize = 256;
 
+/// Wait between two looks at what is still in flight when the log closes.
+const CLOSE_PAUSE: Duration = Duration::from_millis(5);
+
 /// The [`Producer`] of the log.
 pub(super) struct KafkaProducer(pub(super) Arc<Core>);
 
@@ -43,7 +51,7 @@ impl Producer for KafkaProducer {
     }
 }
 
-type Client = Arc<ThreadedProducer<Deliveries>>;
+type Client = Arc<EndsAside<ThreadedProducer<Deliveries>>>;
 
 /// The client that all appends share; made anew when it meets a fatal error.
 pub(super) struct Sender {
@@ -123,7 +131,7 @@ impl Sender {
             in_flight_bytes: Arc::clone(&self.in_flight_bytes),
             record_max_bytes: self.record_max_bytes,
         };
-        ThreadedProducer::from_config_and_context(&self.properties, deliveries).map(Arc::new)
+        ThreadedProducer::from_config_and_context(&self.properties, deliveries).map(|client| Arc::new(EndsAside::new(client)))
     }
 
     /// Why its client lost a broker just now, in librdkafka's words.
@@ -131,11 +139,16 @@ impl Sender {
         self.client.read().as_ref().and_then(|client| client.context().voice.last_failure())
     }
 
-    /// Waits until what is in flight is answered, but not for ever, and takes no more. Blocking.
+    /// Takes no more, and waits until what is in flight is answered, but not for ever. Blocking.
     pub(super) fn close(&self) {
         let Some(client) = self.client.write().take() else { return };
-        if let Err(error) = client.flush(REQUEST_TIMEOUT) {
-            tracing::warn!(%error, records = client.in_flight_count(), "the log closes, and not every append was acknowledged");
+        let began = Instant::now();
+        // By the records' own count: librdkafka's wait follows the wall clock.
+        while self.in_flight_bytes.load(Ordering::Acquire) > 0 && began.elapsed() < REQUEST_TIMEOUT {
+            thread::sleep(CLOSE_PAUSE);
+        }
+        if self.in_flight_bytes.load(Ordering::Acquire) > 0 {
+            tracing::warn!(records = client.in_flight_count(), "the log closes, and not every append was acknowledged");
         }
     }
 }

@@ -190,7 +190,8 @@ mod tests {
 
     #[test]
     fn kafka_properties_come_from_tables_variables_and_flags_and_their_secrets_are_masked() {
-        let toml = "[kafka]\nbrokers = \"k:9092\"\n[kafka.properties]\nlinger.ms = 7\nsasl.username = \"file\"\nsasl.password = \"hunter2\"\n";
+        let toml =
+            "[kafka]\nbrokers = \"k:9092\"\n[kafka.properties]\nlinger.ms = 7\nsasl.username = \"file\"\nsasl.password = \"hunter2\"\n";
         let config = load_toml(toml, &["--kafka-property", "sasl.username=flag", "--kafka-property", "ssl.key.password=hunter2"]).unwrap();
         let property = |name: &str| config.kafka.properties.0.get(name).map(String::as_str);
         assert_eq!(property("linger.ms"), Some("7"));
