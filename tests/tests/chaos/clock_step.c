@@ -1,9 +1,12 @@
-/* Preloaded into a role: its wall clock is off by as many seconds as the file CLOCK_STEP_FILE says, from call to call. */
+/* Preloaded into a role: its wall clock is off by as many seconds as the file CLOCK_STEP_FILE says, from call to call. Waits until
+ * a time of that clock end when it shows that time, as they do on a machine whose clock is off. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/time.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,4 +52,32 @@ time_t time(time_t *out)
     if (out)
         *out = precise.tv_sec;
     return precise.tv_sec;
+}
+
+/* The kernel's clock is right, so the end of a wait is told to it in right time. */
+static struct timespec right(const struct timespec *until)
+{
+    struct timespec end = *until;
+    end.tv_sec -= step_seconds();
+    return end;
+}
+
+int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
+{
+    static int (*real)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+    struct timespec end = right(until);
+    if (!real)
+        real = (int (*)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *))dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
+    if (!real)
+        real = (int (*)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *))dlsym(RTLD_NEXT, "pthread_cond_timedwait");
+    return real(cond, mutex, &end);
+}
+
+int cnd_timedwait(cnd_t *cond, mtx_t *mutex, const struct timespec *until)
+{
+    static int (*real)(cnd_t *, mtx_t *, const struct timespec *);
+    struct timespec end = right(until);
+    if (!real)
+        real = (int (*)(cnd_t *, mtx_t *, const struct timespec *))dlsym(RTLD_NEXT, "cnd_timedwait");
+    return real(cond, mutex, &end);
 }
