@@ -95,8 +95,8 @@ impl Store {
     }
 
     /// Moves the unclaimed rows of these policy domains to `tenant`; answers how many moved. Idempotent, and safe beside a
-    /// writer: a row that arrives meanwhile stays unclaimed until the next call. Rows move in bounded steps, each by one
-    /// INSERT of the owner's rows and of tombstones, both one version later than the row that moves: a redelivery of that
+    /// writer: a row that arrives meanwhile stays unclaimed until the next call. Rows move in bounded steps, each by an
+    /// INSERT of the owner's rows and of tombstones ([`Layout::moves`]), both one version later than the row that moves: a redelivery of that
     /// row finds the tombstone greater, and a better row that arrives meanwhile is greater than the tombstone.
     ///
     /// # Errors
@@ -134,6 +134,21 @@ impl Store {
     }
 
     async fn move_rows(&self, tenant: &TenantId, domains: &[String], after: Option<&KeyRow>, last: &KeyRow) -> Result<(), StoreError> {
+        for moved in self.layout().moves() {
+            self.move_some(moved, tenant, domains, after, last).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what `moved` says: owners' rows, tombstones, or both.
+    async fn move_some(
+        &self,
+        moved: &str,
+        tenant: &TenantId,
+        domains: &[String],
+        after: Option<&KeyRow>,
+        last: &KeyRow,
+    ) -> Result<(), StoreError> {
         let owned = OWNED.map(|column| format!("`{column}`")).join(", ");
         // `moved` is 1 for the tombstone and 0 for the owner's row; a tombstone's columns are the defaults of their types.
         let values = OWNED.map(|column| format!("if(moved = 1, defaultValueOfTypeName(toTypeName(`{column}`)), `{column}`)")).join(", ");
@@ -143,7 +158,7 @@ impl Store {
         sql.append(unclaimed(domains, after));
         sql.bind(" AND (policy_domain, key_day, report_key) <= (?", last.policy_domain.as_str());
         sql.bind(", toDate(?)", i64::from(last.key_day)).bind(", toUInt128(?))", last.report_key);
-        sql.push(") ARRAY JOIN [0, 1]::Array(UInt8) AS moved");
+        sql.push(&format!(") ARRAY JOIN {moved}::Array(UInt8) AS moved"));
         let query = ONE_BLOCK.iter().fold(sql.query(self.writer()), |query, &(name, value)| query.with_setting(name, value));
         query.execute().await.action(ACTION)
     }

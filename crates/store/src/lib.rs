@@ -11,6 +11,7 @@ pub mod embedded;
 mod error;
 mod filter;
 mod insert;
+mod layout;
 mod ledger;
 mod migrate;
 mod operator;
@@ -28,6 +29,7 @@ pub use answer::{
 pub use error::StoreError;
 pub use filter::{FailureDimension, Filter, SeriesDimension, Step};
 pub use insert::Inserted;
+pub use layout::{ClusterName, ClusterNameError};
 pub use operator::SubmissionFilter;
 pub use store::{Store, StoreConfig};
 pub use tenant::TenantQueries;

@@ -1,15 +1,18 @@
-//! Versioned migrations of the schema. A version is a folder of `migrations/`; its `single.sql` is for one server or the
-//! embedded engine. Every statement may run twice, so a crash in the middle of a version is mended by running it again.
+//! Versioned migrations of the schema. A version is a folder of `migrations/`: `tables.sql` holds the tables with rows, and
+//! `distributed.sql` what a cluster has over them. Every statement may run twice, so a crash in the middle of a version is mended by
+//! running it again, and two processes that migrate at once do no harm.
 
 use crate::{
     error::{StoreError, StoreResult as _},
+    layout::Layout,
     store::Store,
 };
 
 struct Migration {
     version: u32,
     name: &'static str,
-    sql: &'static str,
+    tables: &'static str,
+    distributed: &'static str,
 }
 
 /// In order; a version that was released is never changed. A column that a later one adds needs a DEFAULT: while roles are
@@ -17,10 +20,23 @@ struct Migration {
 const MIGRATIONS: [Migration; 1] = [Migration {
     version: 1,
     name: "001_reports_and_submissions",
-    sql: include_str!("../migrations/001_reports_and_submissions/single.sql"),
+    tables: include_str!("../migrations/001_reports_and_submissions/tables.sql"),
+    distributed: include_str!("../migrations/001_reports_and_submissions/distributed.sql"),
 }];
 
+/// Which versions a database has. Every server of a cluster has all of it, whichever is asked.
+const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS migrations$ON_CLUSTER (version UInt32, name String, applied_at DateTime64(3, 'UTC')) \
+     ENGINE = $EVERYWHERE() ORDER BY version SETTINGS fsync_after_insert = 1, fsync_part_directory = 1";
+
 const ACTION: &str = "migrate the schema";
+
+impl Migration {
+    /// Its statements, in order.
+    fn statements(&self, layout: &Layout, database: &str) -> Vec<String> {
+        let distributed = if *layout == Layout::Single { "" } else { self.distributed };
+        statements(self.tables).chain(statements(distributed)).map(|statement| layout.fill(statement, database)).collect()
+    }
+}
 
 impl Store {
     /// Brings the schema to this version; answers the names of the migrations that it ran.
@@ -28,21 +44,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Newer`] when a newer program has migrated the database; else what the database answers.
     pub async fn migrate(&self) -> Result<Vec<&'static str>, StoreError> {
+        let (layout, database) = (self.layout(), self.database());
         self.server()
-            .query("CREATE DATABASE IF NOT EXISTS ?")
-            .bind(clickhouse::sql::Identifier(self.database()))
+            .query(&layout.fill("CREATE DATABASE IF NOT EXISTS ?$ON_CLUSTER", database))
+            .bind(clickhouse::sql::Identifier(database))
             .execute()
             .await
             .action(ACTION)?;
         let client = self.writer();
-        client
-            .query(
-                "CREATE TABLE IF NOT EXISTS migrations (version UInt32, name String, applied_at DateTime64(3, 'UTC')) \
-                 ENGINE = ReplacingMergeTree ORDER BY version SETTINGS fsync_after_insert = 1, fsync_part_directory = 1",
-            )
-            .execute()
-            .await
-            .action(ACTION)?;
+        client.query_raw(&layout.fill(VERSIONS, database)).execute().await.action(ACTION)?;
         let applied: Vec<u32> = client.query("SELECT DISTINCT version FROM migrations").fetch_all().await.action(ACTION)?;
         let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
         if let Some(&found) = applied.iter().filter(|&&version| version > known).max() {
@@ -50,8 +60,8 @@ impl Store {
         }
         let mut ran = Vec::new();
         for migration in MIGRATIONS.iter().filter(|migration| !applied.contains(&migration.version)) {
-            for statement in statements(migration.sql) {
-                client.query_raw(statement).execute().await.action(ACTION)?;
+            for statement in migration.statements(layout, database) {
+                client.query_raw(&statement).execute().await.action(ACTION)?;
             }
             client
                 .query("INSERT INTO migrations SELECT ?, ?, now64(3, 'UTC')")
@@ -66,6 +76,16 @@ impl Store {
             client.clear_cached_metadata().await;
         }
         Ok(ran)
+    }
+}
+
+impl Store {
+    /// The statements of all migrations, as they are run on this database: for whoever reads them first, or runs them by hand.
+    #[must_use]
+    pub fn schema(&self) -> Vec<String> {
+        let (layout, database) = (self.layout(), self.database());
+        let migrations = MIGRATIONS.iter().flat_map(|migration| migration.statements(layout, database));
+        std::iter::once(layout.fill(VERSIONS, database)).chain(migrations).collect()
     }
 }
 

@@ -6,6 +6,7 @@ use clickhouse::{Client, Compression};
 
 use crate::{
     error::{StoreError, StoreResult as _},
+    layout::{ClusterName, Layout},
     statement::{QUERY_SETTINGS, Statement},
 };
 
@@ -20,6 +21,8 @@ pub struct StoreConfig {
     pub password: String,
     /// Database; made by the first migration.
     pub database: String,
+    /// Cluster over which tables are laid out; none for one server.
+    pub cluster: Option<ClusterName>,
 }
 
 /// A handle to the database; clones share connections.
@@ -29,6 +32,7 @@ pub struct Store {
     writer: Client,
     reader: Client,
     database: Arc<str>,
+    layout: Layout,
 }
 
 /// How long a query may take with its answer's way: more than the server's own limit, so that its error is seen.
@@ -49,11 +53,18 @@ impl Store {
             .with_password(&config.password)
             .with_compression(compression)
             .with_product_info("tlsrpt", env!("CARGO_PKG_VERSION"));
-        let with = |settings: &[(&str, &str)]| {
+        let layout = config.cluster.clone().map_or(Layout::Single, Layout::Cluster);
+        let with = |settings: &[(&str, &str)], of_layout: &[(&str, &str)]| {
             let client = server.clone().with_database(&config.database);
-            settings.iter().fold(client, |client, &(name, value)| client.with_setting(name, value))
+            settings.iter().chain(of_layout).fold(client, |client, &(name, value)| client.with_setting(name, value))
         };
-        Self { writer: with(&WRITE_SETTINGS), reader: with(&QUERY_SETTINGS), database: config.database.as_str().into(), server }
+        Self {
+            writer: with(&WRITE_SETTINGS, layout.writes()),
+            reader: with(&QUERY_SETTINGS, layout.reads()),
+            database: config.database.as_str().into(),
+            server,
+            layout,
+        }
     }
 
     /// Asks for a sign of life.
@@ -72,6 +83,10 @@ impl Store {
     /// A client whose inserts are durable when answered.
     pub(crate) fn writer(&self) -> &Client {
         &self.writer
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     pub(crate) fn database(&self) -> &str {

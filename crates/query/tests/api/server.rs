@@ -14,6 +14,7 @@ use crate::harness::{ADMIN, Api};
 /// A store at an address where nothing listens.
 fn no_store() -> Store {
     Store::new(&StoreConfig {
+        cluster: None,
         url: "http://127.0.0.1:9".to_owned(),
         user: "u".to_owned(),
         password: "p".to_owned(),

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::layout::ClusterName;
+
 /// The user that may do everything; its password is [`EmbeddedConfig::token`].
 pub const USER: &str = "tlsrpt";
 /// The user that may only read; its password is [`EmbeddedConfig::readonly_token`].
@@ -28,6 +30,9 @@ pub struct EmbeddedConfig {
     pub memory_max_bytes: u64,
     /// Statements that run at the same time; more wait.
     pub concurrent_queries_max: usize,
+    /// A cluster of which this engine is the only server, so that what is laid out over a cluster can be tried on it; none: there
+    /// is no cluster.
+    pub cluster: Option<ClusterName>,
 }
 
 impl EmbeddedConfig {
@@ -42,6 +47,7 @@ impl EmbeddedConfig {
             readonly_token: None,
             memory_max_bytes: 2 << 30,
             concurrent_queries_max: 8,
+            cluster: None,
         }
     }
 }

@@ -153,6 +153,12 @@ fn set(statement: &mut String, name: &str, value: &str) -> Result<(), Exception>
 /// The engine's options: two cores' worth of background work, caches that fit beside the pipeline, parts on disk before an
 /// INSERT answers (offsets are committed after it), and no log tables, which a resting engine would keep writing.
 fn options_xml(config: &EmbeddedConfig) -> String {
+    let clusters = config.cluster.as_ref().map_or_else(String::new, |name| {
+        format!(
+            "    <tcp_port>9000</tcp_port>\n    <remote_servers><{name}><shard><internal_replication>true</internal_replication>\
+             <replica><host>127.0.0.1</host><port>9000</port></replica></shard></{name}></remote_servers>\n"
+        )
+    });
     format!(
         "<clickhouse>
     <max_server_memory_usage>{memory}</max_server_memory_usage>
@@ -173,7 +179,7 @@ fn options_xml(config: &EmbeddedConfig) -> String {
         <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
         <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
     </merge_tree>
-</clickhouse>
+{clusters}</clickhouse>
 ",
         memory = config.memory_max_bytes
     )

@@ -51,8 +51,13 @@ impl Embedded {
         let endpoint = Arc::new(Endpoint::new(engine, &config, token.clone()));
         let stopping = CancellationToken::new();
         let server = tokio::spawn(serve(listener, Arc::clone(&endpoint), stopping.clone()));
-        let config =
-            crate::StoreConfig { url: format!("http://{address}"), user: USER.to_owned(), password: token, database: "tlsrpt".to_owned() };
+        let config = crate::StoreConfig {
+            url: format!("http://{address}"),
+            user: USER.to_owned(),
+            password: token,
+            database: "tlsrpt".to_owned(),
+            cluster: None,
+        };
         Ok(Self { config, endpoint, stopping, server })
     }
 

@@ -3,7 +3,7 @@
 use tlsrpt_report::ResultType;
 use tlsrpt_store::{Fates, UnclaimedDomain};
 
-use crate::support::{DAY, PolicyExt as _, all, client, config, figures, insert, noon, policy, sent, store, tenant};
+use crate::support::{DAY, PolicyExt as _, all, client, config, figures, holding, insert, noon, policy, sent, store, tenant};
 
 fn names(domains: &[&str]) -> Vec<String> {
     domains.iter().map(|&domain| domain.to_owned()).collect()
@@ -98,14 +98,15 @@ async fn adoptions_beside_a_writer_lose_nothing_and_double_nothing() {
 async fn merges_change_no_answer() {
     let config = config();
     let store = tlsrpt_store::Store::new(&config);
-    store.migrate().await.unwrap();
+    crate::migrate(&config, &store).await;
     insert(&store, &[sent(noon(0), 1, vec![policy("", "example.com", 1)]), sent(noon(1), 2, vec![policy("", "example.org", 2)])]).await;
     insert(&store, &[sent(noon(2), 3, vec![policy("", "example.com", 1).sessions(99, 0)])]).await;
     store.adopt(&tenant("acme"), &names(&["example.com"])).await.unwrap();
     let answers = async || (figures(&store, "acme").await, store.fates(None, None).await.unwrap(), store.unclaimed(10).await.unwrap());
     let before = answers().await;
-    client(&config).query("OPTIMIZE TABLE reports FINAL").execute().await.unwrap();
-    client(&config).query("OPTIMIZE TABLE submissions FINAL").execute().await.unwrap();
+    for table in ["reports", "submissions"] {
+        client(&config).query(&format!("OPTIMIZE TABLE {} FINAL", holding(table))).execute().await.unwrap();
+    }
     assert_eq!(answers().await, before);
     assert_eq!(before.0, (10, 0, 1));
     assert_eq!(before.1, Fates { stored: 1, unclaimed: 1, duplicate: 1, ..Fates::default() });

@@ -12,3 +12,14 @@ mod once;
 mod replay;
 mod schema;
 mod support;
+
+use tlsrpt_store::{ClusterName, Store, StoreConfig};
+
+/// One server.
+fn cluster() -> Option<ClusterName> {
+    None
+}
+
+async fn migrate(_config: &StoreConfig, store: &Store) {
+    store.migrate().await.expect("migrate");
+}

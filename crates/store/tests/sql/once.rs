@@ -96,13 +96,14 @@ async fn ten_years_of_months_go_in_with_one_batch() {
 async fn a_day_outside_every_sane_range_is_shown_under_the_receipt_day_and_makes_no_partition() {
     let config = crate::support::config();
     let store = tlsrpt_store::Store::new(&config);
-    store.migrate().await.unwrap();
+    crate::migrate(&config, &store).await;
     let far = |n, days| sent(noon(0), n, vec![policy("acme", "example.com", n).day(DAY.plus(days))]);
     insert(&store, &[far(1, 40_000), far(2, -20_000), far(3, i32::MAX), far(4, i32::MIN), far(5, 0)]).await;
     assert_eq!(figures(&store, "acme").await, (50, 0, 5));
     let mut partitions: Vec<String> = crate::support::client(&config)
-        .query("SELECT DISTINCT partition FROM system.parts WHERE database = ? AND table = 'reports'")
+        .query("SELECT DISTINCT partition FROM system.parts WHERE database = ? AND table = ?")
         .bind(&config.database)
+        .bind(crate::support::holding("reports"))
         .fetch_all()
         .await
         .unwrap();

@@ -29,13 +29,16 @@ pub(crate) fn config() -> StoreConfig {
         // A runtime of its own: a test's ends with the test.
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-            let engine = runtime.block_on(Embedded::start(EmbeddedConfig::new(data_dir))).expect("start the engine");
+            let engine = runtime
+                .block_on(Embedded::start(EmbeddedConfig { cluster: crate::cluster(), ..EmbeddedConfig::new(data_dir) }))
+                .expect("start the engine");
             send.send(engine.config.clone()).unwrap();
             runtime.block_on(std::future::pending::<()>());
         });
         receive.recv().expect("the engine starts")
     });
-    StoreConfig { database: format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed)), ..engine.clone() }
+    let database = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+    StoreConfig { database, cluster: crate::cluster(), ..engine.clone() }
 }
 
 /// A directory of this process; those of processes that ended are removed, since nothing runs when a test binary ends.
@@ -55,9 +58,19 @@ fn fresh_directory() -> PathBuf {
 
 /// A store with the schema in a database of its own.
 pub(crate) async fn store() -> Store {
-    let store = Store::new(&config());
-    store.migrate().await.expect("migrate");
+    store_in(&config()).await
+}
+
+/// A store with the schema in this database, laid out as the suite says.
+pub(crate) async fn store_in(config: &StoreConfig) -> Store {
+    let store = Store::new(config);
+    crate::migrate(config, &store).await;
     store
+}
+
+/// The table that holds the rows of `table`: another one in a cluster.
+pub(crate) fn holding(table: &str) -> String {
+    if crate::cluster().is_some() { format!("{table}_local") } else { table.to_owned() }
 }
 
 /// A client of the same database, for what only a test asks.

@@ -155,7 +155,7 @@ pub(crate) struct StoreSection {
     /// Database, made by the first migration.
     pub(crate) clickhouse_database: String,
     /// Cluster in which the migrations make replicated tables with distributed ones over them; none for one server.
-    pub(crate) clickhouse_cluster: Option<String>,
+    pub(crate) clickhouse_cluster: Option<tlsrpt_store::ClusterName>,
     /// `libchdb.so` of the embedded engine; without one it is looked for where `make libchdb` puts it.
     pub(crate) library: Option<PathBuf>,
     /// Address of the embedded engine's HTTP endpoint; loopback only.

@@ -29,6 +29,7 @@ impl Database {
                 user: section.clickhouse_user.clone(),
                 password: section.clickhouse_password.as_ref().map(Secret::reveal).unwrap_or_default().to_owned(),
                 database: section.clickhouse_database.clone(),
+                cluster: section.clickhouse_cluster.clone(),
             };
             return Ok(Self { store: Store::new(&server), engine: None });
         }

@@ -3,7 +3,7 @@
 -- key_day is the reported day, and 1970-01-01 when the report has none: it must not hold the receipt, or a resend would get
 -- another key. It is in the sorting key because it makes the partition: rows of one key must meet in one partition.
 -- fsync: the log's offset is committed once an insert is answered, so the insert must be on the disk by then.
-CREATE TABLE IF NOT EXISTS reports
+CREATE TABLE IF NOT EXISTS reports$LOCAL$ON_CLUSTER
 (
     tenant LowCardinality(String) COMMENT 'Owner of the policy domain; empty: nobody',
     policy_domain String COMMENT 'Normalised; empty: unknown',
@@ -53,13 +53,13 @@ CREATE TABLE IF NOT EXISTS reports
     INDEX by_submission submission_id TYPE bloom_filter GRANULARITY 1,
     INDEX by_receipt received_at TYPE minmax GRANULARITY 1
 )
-ENGINE = ReplacingMergeTree(version, is_deleted)
+ENGINE = $REPLACING(version, is_deleted)
 PARTITION BY toYYYYMM(key_day)
 ORDER BY (tenant, policy_domain, key_day, report_key)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- The ledger: every submission that was accepted, as received. received_at is the time in the id, so the id alone finds it.
-CREATE TABLE IF NOT EXISTS submissions
+CREATE TABLE IF NOT EXISTS submissions$LOCAL$ON_CLUSTER
 (
     submission_id UUID,
     received_at DateTime64(3, 'UTC'),
@@ -75,7 +75,7 @@ CREATE TABLE IF NOT EXISTS submissions
     payload_bytes UInt64,
     payload String CODEC(ZSTD(3)) TTL toDateTime(received_at) + INTERVAL 400 DAY
 )
-ENGINE = ReplacingMergeTree(normalized_at)
+ENGINE = $REPLACING(normalized_at)
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (received_at, submission_id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
