@@ -1,7 +1,5 @@
 //! `make kafka`: brokers in the foreground, on Kafka's usual port and the ones beside it.
 
-use std::error::Error;
-
 use clap::Parser;
 use tlsrpt_kafka_broker::{Cluster, ClusterOptions};
 use tokio::signal::{
@@ -20,7 +18,7 @@ struct Arguments {
 const FIRST_PORT: u16 = 9092;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> anyhow::Result<()> {
     let Arguments { brokers } = Arguments::parse();
     let ports = (0..u16::from(brokers)).map(|index| FIRST_PORT + 2 * index).collect();
     let options = ClusterOptions { brokers: brokers.into(), ports: Some(ports), ..ClusterOptions::default() };
