@@ -8,8 +8,10 @@ export TLSRPT_CACHE_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cac
 
 # Brokers of make kafka: 1, or 3 that fail over.
 BROKERS ?= 1
+# How long make chaos goes round at least.
+MINUTES ?= 20
 
-.PHONY: help run demo kafka test bench lint lint-code setup libchdb kafka-jars build
+.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars build
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -27,6 +29,10 @@ kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a
 test: setup libchdb kafka-jars lint-code ## run every test
 	$(CARGO) build --locked -p tlsrpt
 	$(CARGO) test --locked --workspace --no-fail-fast
+
+chaos: setup libchdb kafka-jars ## faults under load on real brokers, MINUTES long; prints a line a fault
+	$(CARGO) build --locked -p tlsrpt
+	TLSRPT_CHAOS_MINUTES=$(MINUTES) $(CARGO) test --locked -p tlsrpt-tests --test chaos -- --nocapture
 
 bench: setup libchdb kafka-jars ## print speeds as ratios from one run
 	$(CARGO) build --locked --release -p tlsrpt
