@@ -81,10 +81,12 @@ fn transaction(client: &Client, topic: &str, records: &[Record]) -> Result<Posit
     let position = client.context().last().map_err(not_appended)?;
     match client.commit_transaction(REQUEST_TIMEOUT) {
         Ok(()) => position.ok_or(ProduceError::Unknown),
-        // Refused, and the client could only abort.
-        Err(KafkaError::Transaction(error)) if error.txn_requires_abort() => Err(ProduceError::Unavailable { reason: error.to_string() }),
-        // Even when it is fenced now: the commit may have been done, its answer lost, and the id taken over before the next try.
-        Err(_) => Err(ProduceError::Unknown),
+        // Whatever it says, even that this writer is fenced or that the transaction must be aborted: the commit may have been done,
+        // its answer lost, and the next try met by a successor.
+        Err(error) => {
+            tracing::info!(topic, %error, "a transaction has an unknown outcome: the writer is taken over anew");
+            Err(ProduceError::Unknown)
+        }
     }
 }
 
