@@ -40,7 +40,7 @@ impl Server {
             .flag("--clickhouse-url", &format!("http://{}", self.proxy.listen()))
             .flag("--clickhouse-user", &self.engine.config.user)
             .flag("--clickhouse-password", &self.engine.config.password)
-            .allow("the database is away")
+            .allow("a dependency is away at the start")
             .allow("the database cannot take a batch now")
             .allow("adoption waits")
     }
@@ -63,7 +63,7 @@ async fn a_service_waits_visibly_for_a_database_that_comes_late() {
     let mut server = Server::start().await;
     let mut service = server.setup().launch().await;
     readyz_names(&service, "database").await;
-    service.await_line("the database is away").await;
+    service.await_line("a dependency is away at the start").await;
     server.proxy.restore().await;
     service.ready().await;
     service.sender().send(Generator::new(90).report("example.com", Size::Small).encode(Encoding::Gzip)).await;

@@ -5,7 +5,8 @@ use tlsrpt_tests::{Encoding, Generator, Role, Service, Size, settled, until};
 use crate::parts::{Database, Kafka, Roles, broker_behind_a_proxy, figure};
 
 /// What roles say loudly while Kafka is away.
-const LOUD: [&str; 6] = [
+const LOUD: [&str; 7] = [
+    "the log takes no submissions",
     "Kafka is away",
     "a dependency is away at the start",
     "the log is away",
@@ -36,7 +37,7 @@ async fn roles_wait_visibly_for_a_kafka_that_comes_late_and_end_in_order_meanwhi
         service.await_line("a dependency is away at the start").await;
         service.stop().await;
         service.launch_again().await;
-        names(&service, "Kafka").await;
+        names(&service, "open the registry topic").await;
         proxy.restore().await;
         service.ready().await;
         service.finish().await;

@@ -122,7 +122,9 @@ impl Deliveries {
 }
 
 impl ClientContext for Deliveries {
+    /// To be fenced is what may happen to a writer, and its command goes on with a new one: no line of it is an error.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        let level = if matches!(level, RDKafkaLogLevel::Debug) { level } else { RDKafkaLogLevel::Info };
         self.voice.log(level, facility, text);
     }
 

@@ -180,10 +180,11 @@ impl Process<'_> {
                 match attempt().await {
                     Ok(done) => return Ok(done),
                     Err(error) if passes(&error) => {
-                        startup.missing(chain(&error));
+                        let error = chain(&error);
                         if !std::mem::replace(&mut is_told, true) {
-                            tracing::warn!(error = &error as &dyn Error, "a dependency is away at the start; it is waited for");
+                            tracing::warn!(error, "a dependency is away at the start; it is waited for");
                         }
+                        startup.missing(error);
                         tokio::time::sleep(backoff.next_wait()).await;
                     }
                     Err(error) => return Err(anyhow::Error::new(error)),
