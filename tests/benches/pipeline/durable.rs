@@ -10,7 +10,7 @@ use tlsrpt_registry::Registry;
 use tlsrpt_telemetry::{Health, prometheus};
 use tokio_util::sync::CancellationToken;
 
-use crate::{load, samples, table};
+use crate::{kafka, load, samples, table};
 
 /// Rounds of each, in turns.
 const ROUNDS: usize = 3;
@@ -18,14 +18,41 @@ const ROUNDS: usize = 3;
 const ROUND: Duration = Duration::from_secs(6);
 const CONNECTIONS: usize = 64;
 const AIM: f64 = 0.4;
+const AIM_OVER_KAFKA: f64 = 0.3;
+
+/// What is tried over Kafka, the default first.
+const LINGERS_MS: [&str; 4] = ["5", "0", "1", "20"];
 
 pub(crate) fn run() {
     table::heading("durable 201s against a bare axum handler, 64 connections, reports of 650 B, both cores shared with the load");
-    let bodies = Arc::new((0..2_000).map(|n| samples::gzip(samples::report(n, "bench.example", 0).as_bytes())).collect::<Vec<_>>());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let dir = tempfile::tempdir().unwrap();
+    let log = EmbeddedConfig { dir: dir.path().join("log"), record_max_bytes: RECORD_MAX_BYTES, in_flight_max_bytes: 128 << 20 };
+    let log = EmbeddedLog::open(log).unwrap();
+    compare(&runtime, "201s, each fsynced", log, AIM);
+    runtime.shutdown_timeout(Duration::from_secs(2));
+}
+
+pub(crate) fn run_over_kafka() {
+    table::heading(
+        "durable 201s over Kafka, one broker on the same two cores, against a bare axum handler, 64 connections, reports of 650 B",
+    );
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let broker = runtime.block_on(kafka::broker());
+    for linger_ms in LINGERS_MS {
+        let log = runtime.block_on(kafka::log(&broker, &[("linger.ms", linger_ms)], &[]));
+        compare(&runtime, &format!("201s, each on the broker, linger.ms={linger_ms}"), log, AIM_OVER_KAFKA);
+    }
+    drop(broker);
+    runtime.shutdown_timeout(Duration::from_secs(2));
+}
+
+/// The receiver over `log` and the reference, in turns, under the same load.
+fn compare(runtime: &tokio::runtime::Runtime, what: &str, log: Arc<dyn Log>, aim: f64) {
+    let bodies = Arc::new((0..2_000).map(|n| samples::gzip(samples::report(n, "bench.example", 0).as_bytes())).collect::<Vec<_>>());
+    let dir = tempfile::tempdir().unwrap();
     let shutdown = CancellationToken::new();
-    let ours = runtime.block_on(edge(dir.path(), shutdown.clone()));
+    let ours = runtime.block_on(edge(dir.path(), log, shutdown.clone()));
     let reference = runtime.block_on(bare());
     let plan = load::Plan { connections: CONNECTIONS, length: ROUND, per_second: None, repeat: true };
     let (mut our_rates, mut reference_rates) = (Vec::new(), Vec::new());
@@ -36,16 +63,11 @@ pub(crate) fn run() {
         our_rates.push(outcome.rate());
     }
     shutdown.cancel();
-    table::ratio("201s, each fsynced", table::median(&mut our_rates), table::median(&mut reference_rates), "201s/s", AIM);
-    runtime.shutdown_timeout(Duration::from_secs(2));
+    table::ratio(what, table::median(&mut our_rates), table::median(&mut reference_rates), "201s/s", aim);
 }
 
-async fn edge(dir: &std::path::Path, shutdown: CancellationToken) -> SocketAddr {
-    let log =
-        EmbeddedLog::open(EmbeddedConfig { dir: dir.join("log"), record_max_bytes: RECORD_MAX_BYTES, in_flight_max_bytes: 128 << 20 })
-            .unwrap();
+async fn edge(dir: &std::path::Path, log: Arc<dyn Log>, shutdown: CancellationToken) -> SocketAddr {
     log.declare(&SUBMISSIONS).await.unwrap();
-    let log: Arc<dyn Log> = log;
     let registry = Registry::open(Arc::clone(&log)).await.unwrap();
     let EdgeConfig { intake, https, .. } = EdgeConfig::default();
     let intake = Intake::open(intake, &*log, registry, Metrics::register(&prometheus::Registry::new()).unwrap(), None).await.unwrap();

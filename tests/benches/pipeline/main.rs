@@ -5,9 +5,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a benchmark that cannot go on ends")]
 
 mod durable;
+mod kafka;
 mod load;
 mod parse;
 mod proc_stat;
+mod roles;
 mod samples;
 mod sustained;
 mod table;
@@ -20,8 +22,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     // Cargo passes `--bench`; what else is there is a name.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let runs: [(&str, fn()); 4] =
-        [("parse", parse::run), ("durable", durable::run), ("writer", writer::run), ("sustained", sustained::run)];
+    let runs: [(&str, fn()); 6] = [
+        ("parse", parse::run),
+        ("durable", durable::run),
+        ("durable-kafka", durable::run_over_kafka),
+        ("writer", writer::run),
+        ("roles", roles::run),
+        ("sustained", sustained::run),
+    ];
     for (name, run) in runs {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {
             run();

@@ -1,10 +1,13 @@
 //! How results are shown.
 
-/// Prints one ratio with what it is made of.
-pub(crate) fn ratio(what: &str, ours: f64, reference: f64, unit: &str, aim: f64) {
+/// Prints one ratio with what it is made of, and whether it reaches its aim, where it has one.
+pub(crate) fn ratio(what: &str, ours: f64, reference: f64, unit: &str, aim: impl Into<Option<f64>>) {
     let ratio = ours / reference;
-    let verdict = if ratio >= aim { "reached" } else { "short" };
-    println!("{what}: ratio {ratio:.2} (aim {aim:.2}, {verdict}); ours {ours:.0} {unit}, reference {reference:.0} {unit}");
+    let aim = aim.into().map_or_else(String::new, |aim: f64| {
+        let verdict = if ratio >= aim { "reached" } else { "short" };
+        format!(" (aim {aim:.2}, {verdict})")
+    });
+    println!("{what}: ratio {ratio:.2}{aim}; ours {ours:.0} {unit}, reference {reference:.0} {unit}");
 }
 
 /// Prints a heading.

@@ -23,7 +23,7 @@ const AIM: f64 = 0.6;
 /// Rows of one direct insert: as many as the writer's batches hold.
 const BATCH_ROWS: usize = 20_000;
 
-struct OneTenant;
+pub(crate) struct OneTenant;
 
 impl Owners for OneTenant {
     fn owner_of(&self, _domain: &Domain) -> Option<TenantId> {
@@ -52,7 +52,7 @@ async fn measure() {
     })
     .unwrap();
     log.declare(&NORMALIZED).await.unwrap();
-    fill(&*log).await;
+    fill(&*log, ROWS).await;
 
     let started = Instant::now();
     drain(Arc::clone(&log) as Arc<dyn Log>, store).await;
@@ -80,22 +80,12 @@ async fn measure() {
 }
 
 /// Puts normalized records on the log.
-async fn fill(log: &dyn Log) {
+async fn fill(log: &dyn Log, rows: usize) {
     let producer = log.producer();
-    let mut acks = Vec::with_capacity(ROWS);
-    for number in 0..ROWS {
-        let payload = Bytes::from(samples::gzip(samples::report(number, "bench.example", number % 3).as_bytes()));
-        let id = SubmissionId::now();
-        let submission = Submission {
-            id,
-            channel: Channel::Https,
-            address: None,
-            remote_ip: None,
-            content_type: None,
-            trust: Trust::None,
-            replay: false,
-            payload,
-        };
+    let mut acks = Vec::with_capacity(rows);
+    for number in 0..rows {
+        let submission = submission(number);
+        let id = submission.id;
         let delivered = tlsrpt_log::Delivered {
             position: tlsrpt_log::Position { partition: 0, offset: number as u64 },
             appended_at_ms: id.received_at().0,
@@ -109,8 +99,22 @@ async fn fill(log: &dyn Log) {
     }
 }
 
+/// A submission of one report.
+pub(crate) fn submission(number: usize) -> Submission {
+    Submission {
+        id: SubmissionId::now(),
+        channel: Channel::Https,
+        address: None,
+        remote_ip: None,
+        content_type: None,
+        trust: Trust::None,
+        replay: false,
+        payload: Bytes::from(samples::gzip(samples::report(number, "bench.example", number % 3).as_bytes())),
+    }
+}
+
 /// Runs the writer until it has committed everything.
-async fn drain(log: Arc<dyn Log>, store: Store) {
+pub(crate) async fn drain(log: Arc<dyn Log>, store: Store) {
     let shutdown = CancellationToken::new();
     let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
     let health = Health::new().dependency("writer");
