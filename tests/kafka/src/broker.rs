@@ -23,6 +23,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 const LOG_LINES_SHOWN: usize = 40;
 
+/// An event on a line of its own, which log4j's defaults do not give.
+const LOGGING: &str = include_str!("log4j2.properties");
+
 /// A broker's place in its cluster's directory.
 #[derive(Debug)]
 pub(crate) struct Broker {
@@ -54,13 +57,19 @@ impl Broker {
         self.cluster.join(format!("broker-{}.log", self.index))
     }
 
+    fn logging(&self) -> PathBuf {
+        self.cluster.join(format!("log4j2-{}.properties", self.index))
+    }
+
     /// Writes its properties and formats its storage.
     pub(crate) fn format(&self, cluster_id: &str, properties: &str) -> Result<(), ClusterError> {
         let path = self.properties();
-        fs::write(&path, properties).map_err(ClusterError::system(format!("write {}", path.display())))?;
+        for (path, text) in [(&path, properties), (&self.logging(), LOGGING)] {
+            fs::write(path, text).map_err(ClusterError::system(format!("write {}", path.display())))?;
+        }
         let tool = ["kafka.tools.StorageTool".to_owned(), "format".to_owned(), format!("--cluster-id={cluster_id}")];
         let output = Command::new("java")
-            .args(self.jvm(64))
+            .args(self.jvm(128))
             .args(tool)
             .args(["--config".to_owned(), path.display().to_string()])
             .output()
@@ -77,11 +86,16 @@ impl Broker {
             format!("-Xmx{heap_mib}m"),
             // The smallest one, for a few hundred megabytes and few cores.
             "-XX:+UseSerialGC".to_owned(),
+            // A request of 100 MiB goes where the long-lived is: most of the heap must be that.
+            "-Xmn64m".to_owned(),
             "-XX:+ExitOnOutOfMemoryError".to_owned(),
+            // Each thread that reads or writes a large batch keeps a copy outside the heap: by default no more than the heap is large
+            // may be there, and an append that finds no room fails with UNKNOWN_SERVER_ERROR.
+            "-XX:MaxDirectMemorySize=1g".to_owned(),
             // No files outside the cluster's directory.
             "-XX:-UsePerfData".to_owned(),
             format!("-Djava.io.tmpdir={}", self.cluster.display()),
-            "-Dlog4j2.level=INFO".to_owned(),
+            format!("-Dlog4j2.configurationFile={}", self.logging().display()),
             "-cp".to_owned(),
             format!("{}/*", self.jars.display()),
         ]

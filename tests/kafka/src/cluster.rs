@@ -1,6 +1,6 @@
 //! Brokers that make up a cluster.
 
-use std::{collections::BTreeMap, sync::Arc, thread};
+use std::{collections::BTreeMap, env, sync::Arc, thread};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rdkafka::ClientConfig;
@@ -39,7 +39,11 @@ impl Cluster {
     pub(crate) fn start_blocking(options: &ClusterOptions) -> Result<Self, ClusterError> {
         options.check()?;
         let jars = jars::directory()?;
-        let directory = tempfile::Builder::new().prefix("tlsrpt-kafka-").tempdir().map_err(ClusterError::system("make a directory"))?;
+        let parent = options.directory.clone().unwrap_or_else(env::temp_dir);
+        let directory = tempfile::Builder::new()
+            .prefix("tlsrpt-kafka-")
+            .tempdir_in(&parent)
+            .map_err(ClusterError::system(format!("make a directory in {}", parent.display())))?;
         let security = options.sasl_ssl.then(|| Security::make(directory.path())).transpose()?;
         let ports = ports::choose(options.brokers, options.ports.as_deref())?;
         let make = |(index, ports): (usize, &Ports)| {
