@@ -8,6 +8,8 @@ export TLSRPT_CACHE_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cac
 
 # Brokers of make kafka: 1, or 3 that fail over.
 BROKERS ?= 1
+# Port of the first; the next are on every second port after it.
+KAFKA_PORT ?= 9092
 
 .PHONY: help run demo kafka test bench lint lint-code setup libchdb kafka-jars build
 
@@ -22,7 +24,7 @@ demo: build ## fill a demo tenant of the running service with 90 days of traffic
 
 kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a cluster
 	$(CARGO) build --locked -q -p tlsrpt-kafka-broker
-	@exec target/debug/tlsrpt-kafka-broker --brokers $(BROKERS)
+	@exec target/debug/tlsrpt-kafka-broker --brokers $(BROKERS) --port $(KAFKA_PORT)
 
 test: setup libchdb kafka-jars lint-code ## run every test
 	$(CARGO) build --locked -p tlsrpt
