@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -70,6 +71,8 @@ impl Broker {
         let tool = ["kafka.tools.StorageTool".to_owned(), "format".to_owned(), format!("--cluster-id={cluster_id}")];
         let output = Command::new("java")
             .args(self.jvm(128))
+            // It ends before better code would pay.
+            .arg("-XX:TieredStopAtLevel=1")
             .args(tool)
             .args(["--config".to_owned(), path.display().to_string()])
             .output()
@@ -114,8 +117,8 @@ impl Broker {
         Ok(())
     }
 
-    /// Waits until it answers that it is one of at least `count` brokers that are there.
-    pub(crate) fn wait_until_ready(&self, count: usize) -> Result<(), ClusterError> {
+    /// Waits until it answers that it is one of at least `count` brokers that are there, or until that is given up.
+    pub(crate) fn wait_until_ready(&self, count: usize, given_up: &AtomicBool) -> Result<(), ClusterError> {
         let client: BaseConsumer = self.client.create().map_err(|error| ClusterError::Options { reason: error.to_string() })?;
         let own = i32::try_from(node_id(self.index)).unwrap_or(i32::MAX);
         let deadline = Instant::now() + PATIENCE;
@@ -128,6 +131,9 @@ impl Broker {
             }
             if !self.process.lock().as_mut().is_some_and(Process::is_running) {
                 return Err(ClusterError::Ended { broker: self.index, log: self.log_tail() });
+            }
+            if given_up.load(Ordering::Relaxed) {
+                return Err(ClusterError::GivenUp);
             }
             if Instant::now() >= deadline {
                 return Err(self.hangs("answer"));
