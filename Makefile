@@ -4,12 +4,12 @@
 CARGO ?= cargo
 # Arguments for the service: make run ARGS='--data-dir /var/lib/tlsrpt'
 ARGS ?=
+# Port of make kafka's first broker; the next are on every second port after it.
+KAFKA_PORT ?= 9092
 export TLSRPT_CACHE_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/tlsrpt
 
 # Brokers of make kafka: 1, or 3 that fail over.
 BROKERS ?= 1
-# Port of the first; the next are on every second port after it.
-KAFKA_PORT ?= 9092
 
 .PHONY: help run demo kafka test bench lint lint-code setup libchdb kafka-jars build
 

@@ -32,7 +32,7 @@ pub struct Cluster {
     ports: Vec<Ports>,
     security: Option<Security>,
     /// Removed last.
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Cluster {
@@ -63,7 +63,7 @@ impl Cluster {
             Arc::new(Broker::new(index, &jars, options.heap_mib(), directory.path(), client))
         };
         let brokers: Vec<_> = ports.iter().enumerate().map(make).collect();
-        let cluster = Self { brokers, ports, security, _directory: directory };
+        let cluster = Self { brokers, ports, security, directory };
         cluster.format(options)?;
         for broker in &cluster.brokers {
             broker.launch()?;
@@ -78,7 +78,7 @@ impl Cluster {
         let id = URL_SAFE_NO_PAD.encode(rand::random::<u128>().to_be_bytes());
         thread::scope(|scope| {
             let format = |(index, broker): (usize, &Arc<Broker>)| {
-                let data = Broker::data_in(self._directory.path(), index);
+                let data = Broker::data_in(self.directory.path(), index);
                 let properties = properties::text(options, index, &self.ports, &data, self.security.as_ref());
                 let (id, broker) = (&id, Arc::clone(broker));
                 scope.spawn(move || broker.format(id, &properties))

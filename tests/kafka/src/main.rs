@@ -1,7 +1,5 @@
 //! `make kafka`: brokers in the foreground, on Kafka's usual port and the ones beside it.
 
-use std::error::Error;
-
 use clap::Parser;
 use tlsrpt_kafka_broker::{Cluster, ClusterOptions};
 use tokio::signal::{
@@ -21,7 +19,7 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> anyhow::Result<()> {
     let Arguments { brokers, port } = Arguments::parse();
     let ports = (0..u16::from(brokers)).map(|index| port + 2 * index).collect();
     let options = ClusterOptions { brokers: brokers.into(), ports: Some(ports), ..ClusterOptions::default() };

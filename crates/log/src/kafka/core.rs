@@ -59,6 +59,17 @@ impl Core {
         })
     }
 
+    /// Adds to what the admin client says of brokers that do not answer why one was lost: the producer knows, which reaches for the
+    /// same brokers all the time. Nobody polls the admin client for what it has to tell.
+    pub(super) fn explained(&self, error: LogError) -> LogError {
+        match (error, self.sender.last_failure()) {
+            (LogError::Unavailable { action, reason }, Some(failure)) => {
+                LogError::Unavailable { action, reason: format!("{reason}; last: {failure}") }
+            }
+            (error, _) => error,
+        }
+    }
+
     /// Refuses a record that is larger than the limit.
     pub(super) fn check_size(&self, record: &Record) -> Result<(), ProduceError> {
         let (bytes, bytes_max) = (record.size_bytes(), self.config.record_max_bytes);

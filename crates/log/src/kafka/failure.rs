@@ -24,6 +24,21 @@ pub(super) fn is_permanent(code: RDKafkaErrorCode) -> bool {
     )
 }
 
+/// Whether the brokers are still settling who does what, as they are for a moment after a topic was made or a broker came or went.
+pub(super) fn is_settling(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+                | Code::NotCoordinator
+                | Code::CoordinatorNotAvailable
+                | Code::CoordinatorLoadInProgress
+        )
+    )
+}
+
 /// What an action on the cluster failed with.
 pub(super) fn log_error(action: impl Into<String>, error: &KafkaError) -> LogError {
     let (action, reason) = (action.into(), error.to_string());

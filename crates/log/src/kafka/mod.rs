@@ -60,13 +60,13 @@ impl KafkaLog {
     /// Asks the cluster whether it is there.
     ///
     /// # Errors
-    /// [`LogError::Unavailable`] when no broker answers within ten seconds.
+    /// [`LogError::Unavailable`] when no broker answers within ten seconds; it tells of a refused password or certificate.
     pub async fn probe(&self) -> Result<(), LogError> {
         let core = Arc::clone(&self.core);
         let asked = tokio::task::spawn_blocking(move || core.admin.inner().fetch_metadata(None, REQUEST_TIMEOUT).map(drop)).await;
         let unavailable = |reason: String| LogError::Unavailable { action: format!("reach Kafka at {}", self.core.config.brokers), reason };
         match asked {
-            Ok(answer) => answer.map_err(|error| unavailable(error.to_string())),
+            Ok(answer) => answer.map_err(|error| self.core.explained(unavailable(error.to_string()))),
             Err(error) => Err(unavailable(error.to_string())),
         }
     }

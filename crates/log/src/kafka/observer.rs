@@ -3,7 +3,8 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
-    time::Instant,
+    thread,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -16,11 +17,14 @@ use rdkafka::{
 
 use super::{
     core::{Core, DeclaredTopic},
-    failure::{config_error, log_error},
+    failure::{config_error, is_settling, log_error},
     properties::REQUEST_TIMEOUT,
     voice::Voice,
 };
 use crate::{backend::Lag, error::LogError};
+
+/// Wait before brokers that were settling who does what are asked again.
+const SETTLING_PAUSE: Duration = Duration::from_millis(100);
 
 /// The observers by group, each made when it is first needed.
 #[derive(Default)]
@@ -47,7 +51,17 @@ impl Observers {
 pub(super) async fn lag(core: &Arc<Core>, topic: Arc<DeclaredTopic>, group: &str) -> Result<Lag, LogError> {
     let action = format!("read the lag of {group} on {}", topic.name);
     let observer = core.observers.of(core, &core.prefixed(group))?;
-    let asked = tokio::task::spawn_blocking(move || observer.lock().lag(&topic)).await;
+    let asked = tokio::task::spawn_blocking(move || {
+        let began = Instant::now();
+        loop {
+            match observer.lock().lag(&topic) {
+                Err(error) if is_settling(&error) && began.elapsed() < REQUEST_TIMEOUT => {}
+                answer => return answer,
+            }
+            thread::sleep(SETTLING_PAUSE);
+        }
+    })
+    .await;
     asked.map_err(|_| KafkaError::Canceled).and_then(|asked| asked).map_err(|error| log_error(action, &error))
 }
 

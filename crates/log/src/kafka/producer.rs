@@ -126,6 +126,11 @@ impl Sender {
         ThreadedProducer::from_config_and_context(&self.properties, deliveries).map(Arc::new)
     }
 
+    /// Why its client lost a broker just now, in librdkafka's words.
+    pub(super) fn last_failure(&self) -> Option<String> {
+        self.client.read().as_ref().and_then(|client| client.context().voice.last_failure())
+    }
+
     /// Waits until what is in flight is answered, but not for ever, and takes no more. Blocking.
     pub(super) fn close(&self) {
         let Some(client) = self.client.write().take() else { return };

@@ -69,10 +69,10 @@ struct Found {
 
 async fn look(core: &Arc<Core>, name: &str) -> Result<Option<Found>, LogError> {
     let action = format!("look for topic {name}");
-    let (core, name) = (Arc::clone(core), name.to_owned());
+    let (asking, name) = (Arc::clone(core), name.to_owned());
     let asked = tokio::task::spawn_blocking(move || {
         // All topics are asked for: to ask for one by name may create it.
-        let metadata = core.admin.inner().fetch_metadata(None, REQUEST_TIMEOUT)?;
+        let metadata = asking.admin.inner().fetch_metadata(None, REQUEST_TIMEOUT)?;
         let brokers = metadata.brokers().len();
         Ok(metadata.topics().iter().find(|topic| topic.name() == name).filter(|topic| !topic.partitions().is_empty()).map(|topic| Found {
             partitions: u32::try_from(topic.partitions().len()).unwrap_or(u32::MAX),
@@ -81,7 +81,7 @@ async fn look(core: &Arc<Core>, name: &str) -> Result<Option<Found>, LogError> {
             has_leaders: topic.partitions().iter().all(|partition| partition.leader() >= 0),
         }))
     });
-    asked.await.map_err(|_| KafkaError::Canceled).and_then(|asked| asked).map_err(|error| log_error(action, &error))
+    asked.await.map_err(|_| KafkaError::Canceled).and_then(|asked| asked).map_err(|error| core.explained(log_error(action, &error)))
 }
 
 async fn wait_for_leaders(core: &Arc<Core>, name: &str) -> Result<Found, LogError> {
