@@ -4,6 +4,8 @@
 CARGO ?= cargo
 # Arguments for the service: make run ARGS='--data-dir /var/lib/tlsrpt'
 ARGS ?=
+# Port of make kafka's first broker; the next are on every second port after it.
+KAFKA_PORT ?= 9092
 export TLSRPT_CACHE_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/tlsrpt
 
 # Brokers of make kafka: 1, or 3 that fail over.
@@ -24,7 +26,7 @@ demo: build ## fill a demo tenant of the running service with 90 days of traffic
 
 kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a cluster
 	$(CARGO) build --locked -q -p tlsrpt-kafka-broker
-	@exec target/debug/tlsrpt-kafka-broker --brokers $(BROKERS)
+	@exec target/debug/tlsrpt-kafka-broker --brokers $(BROKERS) --port $(KAFKA_PORT)
 
 test: setup libchdb kafka-jars lint-code ## run every test
 	$(CARGO) build --locked -p tlsrpt

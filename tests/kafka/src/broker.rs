@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -22,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(50);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 const LOG_LINES_SHOWN: usize = 40;
+
+/// An event on a line of its own, which log4j's defaults do not give.
+const LOGGING: &str = include_str!("log4j2.properties");
 
 /// A broker's place in its cluster's directory.
 #[derive(Debug)]
@@ -54,13 +58,21 @@ impl Broker {
         self.cluster.join(format!("broker-{}.log", self.index))
     }
 
+    fn logging(&self) -> PathBuf {
+        self.cluster.join(format!("log4j2-{}.properties", self.index))
+    }
+
     /// Writes its properties and formats its storage.
     pub(crate) fn format(&self, cluster_id: &str, properties: &str) -> Result<(), ClusterError> {
         let path = self.properties();
-        fs::write(&path, properties).map_err(ClusterError::system(format!("write {}", path.display())))?;
+        for (path, text) in [(&path, properties), (&self.logging(), LOGGING)] {
+            fs::write(path, text).map_err(ClusterError::system(format!("write {}", path.display())))?;
+        }
         let tool = ["kafka.tools.StorageTool".to_owned(), "format".to_owned(), format!("--cluster-id={cluster_id}")];
         let output = Command::new("java")
-            .args(self.jvm(64))
+            .args(self.jvm(128))
+            // It ends before better code would pay.
+            .arg("-XX:TieredStopAtLevel=1")
             .args(tool)
             .args(["--config".to_owned(), path.display().to_string()])
             .output()
@@ -77,11 +89,16 @@ impl Broker {
             format!("-Xmx{heap_mib}m"),
             // The smallest one, for a few hundred megabytes and few cores.
             "-XX:+UseSerialGC".to_owned(),
+            // A request of 100 MiB goes where the long-lived is: most of the heap must be that.
+            "-Xmn64m".to_owned(),
             "-XX:+ExitOnOutOfMemoryError".to_owned(),
+            // Each thread that reads or writes a large batch keeps a copy outside the heap: by default no more than the heap is large
+            // may be there, and an append that finds no room fails with UNKNOWN_SERVER_ERROR.
+            "-XX:MaxDirectMemorySize=1g".to_owned(),
             // No files outside the cluster's directory.
             "-XX:-UsePerfData".to_owned(),
             format!("-Djava.io.tmpdir={}", self.cluster.display()),
-            "-Dlog4j2.level=INFO".to_owned(),
+            format!("-Dlog4j2.configurationFile={}", self.logging().display()),
             "-cp".to_owned(),
             format!("{}/*", self.jars.display()),
         ]
@@ -100,8 +117,8 @@ impl Broker {
         Ok(())
     }
 
-    /// Waits until it answers that it is one of at least `count` brokers that are there.
-    pub(crate) fn wait_until_ready(&self, count: usize) -> Result<(), ClusterError> {
+    /// Waits until it answers that it is one of at least `count` brokers that are there, or until that is given up.
+    pub(crate) fn wait_until_ready(&self, count: usize, given_up: &AtomicBool) -> Result<(), ClusterError> {
         let client: BaseConsumer = self.client.create().map_err(|error| ClusterError::Options { reason: error.to_string() })?;
         let own = i32::try_from(node_id(self.index)).unwrap_or(i32::MAX);
         let deadline = Instant::now() + PATIENCE;
@@ -114,6 +131,9 @@ impl Broker {
             }
             if !self.process.lock().as_mut().is_some_and(Process::is_running) {
                 return Err(ClusterError::Ended { broker: self.index, log: self.log_tail() });
+            }
+            if given_up.load(Ordering::Relaxed) {
+                return Err(ClusterError::GivenUp);
             }
             if Instant::now() >= deadline {
                 return Err(self.hangs("answer"));

@@ -1,6 +1,14 @@
 //! Brokers that make up a cluster.
 
-use std::{collections::BTreeMap, sync::Arc, thread};
+use std::{
+    collections::BTreeMap,
+    env,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rdkafka::ClientConfig;
@@ -28,18 +36,22 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts a cluster, and waits until all its brokers answer.
+    /// Starts a cluster, and waits until all its brokers answer. When the future is dropped before, the brokers end.
     ///
     /// # Errors
     /// [`ClusterError`] says what is missing, or shows the end of the log of a broker that ended, or did not answer within 120 s.
     pub async fn start(options: ClusterOptions) -> Result<Self, ClusterError> {
-        off_the_runtime(move || Self::start_blocking(&options)).await
+        off_the_runtime(move |given_up| Self::start_blocking(&options, given_up)).await
     }
 
-    pub(crate) fn start_blocking(options: &ClusterOptions) -> Result<Self, ClusterError> {
+    pub(crate) fn start_blocking(options: &ClusterOptions, given_up: &AtomicBool) -> Result<Self, ClusterError> {
         options.check()?;
         let jars = jars::directory()?;
-        let directory = tempfile::Builder::new().prefix("tlsrpt-kafka-").tempdir().map_err(ClusterError::system("make a directory"))?;
+        let parent = options.directory.clone().unwrap_or_else(env::temp_dir);
+        let directory = tempfile::Builder::new()
+            .prefix("tlsrpt-kafka-")
+            .tempdir_in(&parent)
+            .map_err(ClusterError::system(format!("make a directory in {}", parent.display())))?;
         let security = options.sasl_ssl.then(|| Security::make(directory.path())).transpose()?;
         let ports = ports::choose(options.brokers, options.ports.as_deref())?;
         let make = |(index, ports): (usize, &Ports)| {
@@ -57,7 +69,7 @@ impl Cluster {
             broker.launch()?;
         }
         for broker in &cluster.brokers {
-            broker.wait_until_ready(options.brokers)?;
+            broker.wait_until_ready(options.brokers, given_up)?;
         }
         Ok(cluster)
     }
@@ -129,7 +141,7 @@ impl Cluster {
     /// [`ClusterError::State`] when it does not run, [`ClusterError::Hangs`] when it still does after 120 s.
     pub async fn stop(&self, broker: usize) -> Result<(), ClusterError> {
         let broker = Arc::clone(self.broker(broker)?);
-        off_the_runtime(move || broker.end(Signal::TERM)).await
+        off_the_runtime(move |_| broker.end(Signal::TERM)).await
     }
 
     /// Halts a broker (SIGSTOP): its connections stay and nothing answers.
@@ -154,9 +166,9 @@ impl Cluster {
     /// [`ClusterError::State`] when it runs; else as [`Cluster::start`].
     pub async fn restart(&self, broker: usize) -> Result<(), ClusterError> {
         let broker = Arc::clone(self.broker(broker)?);
-        off_the_runtime(move || {
+        off_the_runtime(move |given_up| {
             broker.launch()?;
-            broker.wait_until_ready(1)
+            broker.wait_until_ready(1, given_up)
         })
         .await
     }
@@ -178,10 +190,24 @@ fn address(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// Runs what waits for processes where it holds up nobody.
+/// Runs what waits for processes where it holds up nobody; tells it when nobody waits for it any more.
 pub(crate) async fn off_the_runtime<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ClusterError> + Send + 'static,
+    work: impl FnOnce(&AtomicBool) -> Result<T, ClusterError> + Send + 'static,
 ) -> Result<T, ClusterError> {
+    let waiting = Waiting::default();
+    let given_up = Arc::clone(&waiting.given_up);
     let died = |error: tokio::task::JoinError| Err(ClusterError::Options { reason: error.to_string() });
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(died)
+    tokio::task::spawn_blocking(move || work(&given_up)).await.unwrap_or_else(died)
+}
+
+/// Held by whoever waits.
+#[derive(Default)]
+struct Waiting {
+    given_up: Arc<AtomicBool>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
 }

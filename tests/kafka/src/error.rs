@@ -61,6 +61,9 @@ pub enum ClusterError {
         /// The last lines of its log.
         log: String,
     },
+    /// Nobody waits any more for the broker to answer.
+    #[error("nobody waits for Kafka any more")]
+    GivenUp,
     /// The cluster has no such broker.
     #[error("there is no Kafka broker {broker}")]
     NoBroker {

@@ -10,17 +10,18 @@ use tokio::signal::{
 /// Real Apache Kafka brokers on loopback, until Ctrl-C. What they hold is gone with them.
 #[derive(Parser)]
 struct Arguments {
-    /// How many brokers: the first on port 9092, the next on 9094, 9096, …
+    /// How many brokers.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
     brokers: u8,
+    /// Port of the first broker; the next are on every second port after it.
+    #[arg(long, default_value_t = 9092, value_parser = clap::value_parser!(u16).range(1..=60_000))]
+    port: u16,
 }
-
-const FIRST_PORT: u16 = 9092;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Arguments { brokers } = Arguments::parse();
-    let ports = (0..u16::from(brokers)).map(|index| FIRST_PORT + 2 * index).collect();
+    let Arguments { brokers, port } = Arguments::parse();
+    let ports = (0..u16::from(brokers)).map(|index| port + 2 * index).collect();
     let options = ClusterOptions { brokers: brokers.into(), ports: Some(ports), ..ClusterOptions::default() };
     let mut terminated = signal(SignalKind::terminate())?;
     let cluster = tokio::select! {

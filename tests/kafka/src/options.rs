@@ -1,6 +1,6 @@
 //! What a cluster is to be like.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use crate::error::ClusterError;
 
@@ -22,6 +22,8 @@ pub struct ClusterOptions {
     /// [`peer_backend_port`](crate::Cluster::peer_backend_port)`(i)`, and they come to it by port `peer_advertised_ports[i]`. While
     /// that proxy is cut, nobody copies what broker `i` leads. The controllers' quorum does not go this way.
     pub peer_advertised_ports: Option<Vec<u16>>,
+    /// Where the cluster's directory is made, such as a small file system to fill up; none: where temporary files are.
+    pub directory: Option<PathBuf>,
     /// Broker properties, which win over those set here.
     pub properties: BTreeMap<String, String>,
     /// Largest heap of a broker in MiB; none: 400 for one broker, 300 for more.
@@ -36,6 +38,7 @@ impl Default for ClusterOptions {
             ports: None,
             advertised_ports: None,
             peer_advertised_ports: None,
+            directory: None,
             properties: BTreeMap::new(),
             heap_mib: None,
         }

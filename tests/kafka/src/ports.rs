@@ -1,9 +1,12 @@
 //! Free ports on loopback.
 
 use std::{
+    collections::BTreeSet,
     io,
     net::{Ipv4Addr, TcpListener},
 };
+
+use parking_lot::Mutex;
 
 use crate::error::ClusterError;
 
@@ -11,6 +14,10 @@ use crate::error::ClusterError;
 /// finds its port free.
 const RANGE: std::ops::Range<u16> = 12_000..32_000;
 const TRIES_MAX: usize = 1_000;
+
+/// Ports that clusters of this process were given. A broker listens on its own only seconds later, and not while it is stopped:
+/// meanwhile nobody else may be given it.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
 /// Ports of one broker.
 #[derive(Clone, Debug)]
@@ -30,29 +37,25 @@ pub(crate) struct Ports {
 /// # Errors
 /// [`ClusterError::System`] when none is free.
 pub(crate) fn choose(brokers: usize, fixed: Option<&[u16]>) -> Result<Vec<Ports>, ClusterError> {
-    // Held until all are chosen, so that they differ.
-    let mut held = Vec::new();
-    let mut free = || -> io::Result<u16> {
-        let listener = bind_somewhere()?;
-        let port = listener.local_addr()?.port();
-        held.push(listener);
-        Ok(port)
-    };
-    let mut of_broker = |index: usize| -> io::Result<Ports> {
+    let of_broker = |index: usize| -> io::Result<Ports> {
         let client = match fixed.and_then(|ports| ports.get(index)) {
             Some(port) => *port,
             None => free()?,
         };
         Ok(Ports { client, backend: free()?, peer: free()?, controller: free()? })
     };
-    (0..brokers).map(&mut of_broker).collect::<io::Result<_>>().map_err(ClusterError::system("find free ports"))
+    (0..brokers).map(of_broker).collect::<io::Result<_>>().map_err(ClusterError::system("find free ports"))
 }
 
-fn bind_somewhere() -> io::Result<TcpListener> {
+fn free() -> io::Result<u16> {
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
     for _ in 0..TRIES_MAX {
-        match TcpListener::bind((Ipv4Addr::LOCALHOST, rand::random_range(RANGE))) {
-            Ok(listener) => return Ok(listener),
+        let port = rand::random_range(RANGE);
+        if !GIVEN.lock().insert(port) {
+            continue;
+        }
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_) => return Ok(port),
             Err(error) => last = error,
         }
     }

@@ -10,6 +10,13 @@ const PEER: &str = "PEER";
 const CLIENT: &str = "CLIENT";
 const PROXIED: &str = "PROXIED";
 
+/// Largest batch that is taken: room for one record of 80 MiB, the largest that the pipeline sends.
+const BATCH_MAX_BYTES: u32 = 100 << 20;
+/// Largest request, which holds a batch, and most bytes of requests that wait: with them the heap is as good as bounded.
+const REQUEST_MAX_BYTES: u32 = BATCH_MAX_BYTES + (4 << 20);
+/// Keys of some 300,000 records at a time; Kafka's own 128 MiB would be a third of the heap, and are taken at once.
+const CLEANER_BUFFER_BYTES: u32 = 8 << 20;
+
 /// The text of broker `index`'s `server.properties`, with its data in `data`.
 pub(crate) fn text(options: &ClusterOptions, index: usize, ports: &[Ports], data: &Path, security: Option<&Security>) -> String {
     let mut all: BTreeMap<String, String> = fixed(options.brokers);
@@ -34,6 +41,9 @@ fn fixed(brokers: usize) -> BTreeMap<String, String> {
     let in_sync = if copies == 3 { 2 } else { 1 };
     let copies: &str = &copies.to_string();
     let in_sync: &str = &in_sync.to_string();
+    let batch_max: &str = &BATCH_MAX_BYTES.to_string();
+    let request_max: &str = &REQUEST_MAX_BYTES.to_string();
+    let cleaner_buffer: &str = &CLEANER_BUFFER_BYTES.to_string();
     let set = [
         ("process.roles", "broker,controller"),
         ("controller.listener.names", CONTROLLER),
@@ -45,7 +55,15 @@ fn fixed(brokers: usize) -> BTreeMap<String, String> {
         ("transaction.state.log.replication.factor", copies),
         ("transaction.state.log.min.isr", in_sync),
         ("transaction.state.log.num.partitions", "5"),
+        // One that its producer has left is aborted soon after its own time-out, which may be short.
+        ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000"),
         ("auto.create.topics.enable", "false"),
+        ("message.max.bytes", batch_max),
+        ("socket.request.max.bytes", request_max),
+        ("queued.max.request.bytes", request_max),
+        ("replica.fetch.max.bytes", batch_max),
+        ("replica.fetch.response.max.bytes", batch_max),
+        ("log.cleaner.dedupe.buffer.size", cleaner_buffer),
         // A lone member need not wait for others.
         ("group.initial.rebalance.delay.ms", "0"),
         // Cleaning and retention soon enough for a test to see.

@@ -1,6 +1,6 @@
 //! Clusters that all tests of a process use.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, atomic::AtomicBool};
 
 use parking_lot::Mutex;
 
@@ -21,7 +21,9 @@ static SHARED: Mutex<Vec<(ClusterOptions, &'static Started)>> = Mutex::new(Vec::
 /// As [`Cluster::start`]; a cluster that did not start is not tried again.
 pub async fn shared(options: ClusterOptions) -> Result<&'static Cluster, Arc<ClusterError>> {
     let started = place(&options);
-    let start = move || Ok(started.get_or_init(|| Cluster::start_blocking(&options).map_err(Arc::new)));
+    // Whoever asked first may be gone while others wait for the same cluster: it is never given up.
+    let never = AtomicBool::new(false);
+    let start = move |_: &AtomicBool| Ok(started.get_or_init(|| Cluster::start_blocking(&options, &never).map_err(Arc::new)));
     off_the_runtime(start).await?.as_ref().map_err(Arc::clone)
 }
 

@@ -5,12 +5,15 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tlsrpt_kafka_broker::{Cluster, ClusterOptions, shared};
 
 use crate::client::PATIENCE;
+
+/// Between two looks at a condition.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The directory of the cluster that a JVM belongs to, from its command line.
 fn directory(pid: u32) -> PathBuf {
@@ -32,6 +35,27 @@ async fn nothing_is_left_of_a_dropped_cluster() {
     assert!(!directory.exists() && !runs(pid));
 }
 
+#[tokio::test]
+async fn nothing_is_left_of_a_start_that_is_given_up() {
+    let parent = tempfile::tempdir().unwrap();
+    let inside = || fs::read_dir(parent.path()).unwrap().map(|entry| entry.unwrap().path()).next();
+    // It looks for its controller where nobody is, so it never answers.
+    let options = ClusterOptions { directory: Some(parent.path().to_owned()), ..ClusterOptions::default() };
+    let starting = tokio::spawn(Cluster::start(options.with("controller.quorum.voters", "1@127.0.0.1:1")));
+    let deadline = Instant::now() + PATIENCE;
+    while !inside().is_some_and(|directory| directory.join("broker-0.log").exists()) {
+        assert!(Instant::now() < deadline && !starting.is_finished(), "no broker was started");
+        tokio::time::sleep(PAUSE).await;
+    }
+    starting.abort();
+    assert!(starting.await.unwrap_err().is_cancelled());
+    let deadline = Instant::now() + PATIENCE;
+    while let Some(left) = inside() {
+        assert!(Instant::now() < deadline, "{} is left", left.display());
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 #[test]
 fn nothing_is_left_of_a_cluster_whose_process_is_killed() {
     let mut holder = Command::new(std::env::current_exe().unwrap())
@@ -49,7 +73,7 @@ fn nothing_is_left_of_a_cluster_whose_process_is_killed() {
     let deadline = Instant::now() + PATIENCE;
     while directory.exists() || runs(pid) {
         assert!(Instant::now() < deadline, "broker {pid} or {} is left", directory.display());
-        std::thread::yield_now();
+        std::thread::sleep(PAUSE);
     }
 }
 

@@ -5,6 +5,7 @@
 mod client;
 mod ends;
 mod failover;
+mod large;
 mod one;
 mod proxied;
 mod sasl_ssl;

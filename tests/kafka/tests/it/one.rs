@@ -48,6 +48,9 @@ async fn a_broker_that_ends_instead_of_answering_shows_its_log() {
     let ports = Some(vec![taken.local_addr().unwrap().port()]);
     let refused = Cluster::start(ClusterOptions { ports, ..ClusterOptions::default() }).await.unwrap_err().to_string();
     assert!(refused.contains("broker 0 ended") && refused.contains("Address already in use"), "{refused}");
+    // log4j's own defaults put all events on one line.
+    let shutdown = refused.lines().filter(|line| line.contains(" INFO ")).collect::<Vec<_>>();
+    assert!(shutdown.len() > 1 && shutdown.iter().all(|line| line.matches(" INFO ").count() == 1), "{refused}");
 }
 
 #[tokio::test]
