@@ -14,7 +14,7 @@ use figment::{
 use super::{Config, Overrides, TlsMode, overrides::nest};
 
 /// Variables of this program that are no settings of the tree.
-const OTHER_VARIABLES: [&str; 2] = ["TLSRPT_CACHE_DIR", "TLSRPT_CORPUS_DIR"];
+const OTHER_VARIABLES: [&str; 3] = ["TLSRPT_CACHE_DIR", "TLSRPT_CORPUS_DIR", "TLSRPT_KAFKA_JARS"];
 
 /// What travels beside a payload, at most: media type, addresses, identities.
 const ENVELOPE_MAX_BYTES: usize = 64 << 10;
