@@ -53,7 +53,7 @@ impl Sent {
     }
 
     /// What to send next: most often a new report, often one that was sent before, now and then one that cannot be counted.
-    pub fn next(&mut self) -> (Vec<u8>, Said) {
+    pub fn next_payload(&mut self) -> (Vec<u8>, Said) {
         self.number += 1;
         let dice = self.random.random_range(0..100);
         let encoding = Encoding::ALL[self.random.random_range(0..Encoding::ALL.len())];
@@ -87,6 +87,18 @@ impl SharedSent {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes it out for a reckoning, which looks at it for longer than a lock may be held; the senders are at rest.
+    pub fn take(&self) -> Sent {
+        let mut sent = self.lock();
+        let empty = Sent::new(0, sent.domains);
+        std::mem::replace(&mut *sent, empty)
+    }
+
+    /// Puts it back after a reckoning.
+    pub fn put_back(&self, taken: Sent) {
+        *self.lock() = taken;
+    }
+
     /// How many submissions are acknowledged.
     pub fn acknowledged(&self) -> usize {
         self.lock().acknowledged.len()
@@ -97,7 +109,7 @@ impl SharedSent {
     /// # Panics
     /// When the answer is neither an acknowledgement nor a request to come back.
     pub async fn send_one(&self, sender: &Sender) -> bool {
-        let (payload, said) = self.lock().next();
+        let (payload, said) = self.lock().next_payload();
         let answer = sender.try_post(None, payload.clone()).await;
         let mut sent = self.lock();
         match answer {

@@ -127,6 +127,7 @@ async fn start(records: impl IntoIterator<Item = Record>) -> Running {
     let shutdown = CancellationToken::new();
     let role = tokio::spawn(run(
         NormalizerConfig::default(),
+        RECORD_MAX_BYTES,
         Arc::clone(&log) as Arc<dyn Log>,
         Arc::new(owners()),
         Metrics::register(&Registry::new()).unwrap(),

@@ -278,14 +278,12 @@ impl World {
     async fn compare(&mut self, fault: &str, before: (usize, usize), recovered_in: Duration) -> (Line, Option<String>) {
         let operator = self.operator();
         let ledger = Ledger::read(&operator).await;
-        // The senders are at rest, so nobody waits for this lock.
         let (misses, expected, acknowledged, unanswered) = {
-            let sent = self.sent.clone();
-            let taken = std::mem::replace(&mut *sent.lock(), Sent::new(0, &DOMAINS));
+            let taken = self.sent.take();
             let (misses, arrived) = reckon(&operator, &taken).await;
             let counts = (taken.acknowledged.len(), taken.unanswered.len());
             let expected = Expected::of(&taken, &arrived, owner);
-            *sent.lock() = taken;
+            self.sent.put_back(taken);
             (misses, expected, counts.0, counts.1)
         };
         let mut miscounted = ledger.stored.abs_diff(expected.ledger.stored);

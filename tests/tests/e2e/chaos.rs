@@ -82,7 +82,7 @@ async fn nothing_acknowledged_is_lost_or_counted_twice_when_the_process_is_kille
     })
     .await;
     let ledger = caught_up(&operator).await;
-    let sent = sent.lock();
+    let sent = sent.take();
     let (acknowledged, unanswered) = (sent.acknowledged.len(), sent.unanswered.len());
     eprintln!("{acknowledged} acknowledged, {unanswered} unanswered, {} distinct reports sent, {ledger:?}", sent.reports.len());
     let (misses, arrived) = reckon(&operator, &sent).await;
@@ -96,6 +96,5 @@ async fn nothing_acknowledged_is_lost_or_counted_twice_when_the_process_is_kille
         assert!(totals.reports > 0, "seed {seed}: tenant {id} has reports");
         assert_eq!(shown(&service.tenant(&access.key)).await, totals, "seed {seed}: tenant {id}");
     }
-    drop(sent);
     service.finish().await;
 }

@@ -137,6 +137,7 @@ impl Api {
         let (metrics, health, shutdown) = (prometheus::Registry::new(), Health::new(), self.shutdown.clone());
         tokio::spawn(tlsrpt_normalizer::run(
             tlsrpt_normalizer::NormalizerConfig::default(),
+            tlsrpt_record::RECORD_MAX_BYTES,
             Arc::clone(&log),
             registry,
             tlsrpt_normalizer::Metrics::register(&metrics).unwrap(),
