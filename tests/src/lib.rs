@@ -16,6 +16,7 @@
 
 mod answer;
 mod client;
+mod disk;
 mod encoding;
 mod ledger;
 mod log_lines;
@@ -29,6 +30,7 @@ mod wait;
 
 pub use answer::Answer;
 pub use client::{Caller, Operator, Sender, TenantAccess, http_client};
+pub use disk::Disk;
 pub use encoding::{Encoding, gzip, zip_of};
 pub use ledger::{Ledger, caught_up, settled};
 pub use log_lines::LogLines;

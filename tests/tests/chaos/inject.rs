@@ -12,6 +12,9 @@ use crate::{
 /// Longer than a member's session, so that its group goes on without it.
 const BEYOND_THE_SESSION: Duration = Duration::from_secs(8);
 
+/// The file that takes the disk's last byte.
+const SOMEBODY_ELSES: &str = "somebody-elses";
+
 /// Long enough that the spool is in use.
 const OUTAGE: Duration = Duration::from_secs(5);
 
@@ -113,9 +116,9 @@ pub(crate) async fn inject(world: &mut World, fault: Fault, random: &mut SmallRn
                 proxy.cut().await;
             }
             wait(OUTAGE).await;
-            disk.fill();
+            disk.fill(SOMEBODY_ELSES);
             wait(OUTAGE).await;
-            disk.clear();
+            disk.clear(SOMEBODY_ELSES);
             for proxy in &mut world.to_kafka {
                 proxy.restore().await;
             }

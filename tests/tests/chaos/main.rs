@@ -8,7 +8,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod clock;
-mod disk;
 mod faults;
 mod inject;
 mod load;
@@ -52,18 +51,21 @@ async fn no_fault_loses_or_double_counts_what_was_acknowledged() {
     let mut world = World::start(seed, 1).await;
     let began = Instant::now();
     println!("{}", Line::HEAD);
+    let mut lines = Vec::new();
     loop {
         let mut faults: Vec<Fault> = Fault::all().into_iter().filter(is_wanted).collect();
         faults.shuffle(&mut random);
         for fault in faults {
             if let Some(line) = one(&mut world, fault, &mut random).await {
                 println!("{}", line.text());
+                lines.push(line);
             }
         }
         if began.elapsed() >= Duration::from_secs(60 * minutes) {
             break;
         }
     }
+    println!("\nEach fault over all rounds, the longest time to recover:\n{}", table::summary(&lines));
     world.finish().await;
 }
 

@@ -13,12 +13,11 @@ use tempfile::TempDir;
 use tlsrpt_kafka_broker::{Cluster, ClusterOptions};
 use tlsrpt_store::embedded::{Embedded, EmbeddedConfig};
 use tlsrpt_tests::{
-    Caller, Expected, Ledger, Misses, Operator, Proxy, Role, Sender, Sent, Service, Setup, SharedSent, TenantAccess, reckon, shown,
+    Caller, Disk, Expected, Ledger, Misses, Operator, Proxy, Role, Sender, Sent, Service, Setup, SharedSent, TenantAccess, reckon, shown,
 };
 
 use crate::{
     clock::{self, Clock},
-    disk::Disk,
     faults::Who,
     table::Line,
 };
@@ -35,6 +34,9 @@ fn owner(domain: &str) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// The edge's disk: enough for what it spools in minutes, and soon full.
+const DISK_MIB: u32 = 96;
 
 /// How long the pipeline may take to catch up.
 const QUIET_MAX: Duration = Duration::from_secs(180);
@@ -389,7 +391,7 @@ impl Parts<'_> {
     async fn edge(&mut self, listen: SocketAddr) -> (Member, Option<Disk>) {
         let (setup, clock) = self.setup(Who::Edge, 0);
         let mut service = setup.flag("--https-tls", "off").flag("--https-listen", &listen.to_string()).prepare().await;
-        let disk = Disk::mount(&service.data_dir());
+        let disk = Disk::mount(&service.data_dir(), DISK_MIB);
         service.start_again().await;
         (Member { service, clock }, disk)
     }

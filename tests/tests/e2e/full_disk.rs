@@ -1,12 +1,10 @@
 //! A disk that fills up, and has room again. Needs a file system of its own, which only root can mount.
 
-use std::{io::Write as _, path::Path, process::Command};
+use tlsrpt_tests::{Disk, Encoding, Generator, Service, Setup, Size, Totals, caught_up, until, wide_period};
 
-use tlsrpt_tests::{Encoding, Generator, Service, Setup, Size, Totals, caught_up, until, wide_period};
-
-/// What is mounted below the log's directory; enough to start with, soon full.
-const SMALL: &str = "size=48m";
-const LARGE: &str = "remount,size=400m";
+/// What is mounted below the log's directory, in MiB; enough to start with, soon full.
+const SMALL: u32 = 48;
+const LARGE: u32 = 400;
 /// More reports than the small disk holds, should it never answer that it is full.
 const REPORTS_MAX: usize = 4_000;
 
@@ -22,32 +20,14 @@ const LOUD: [&str; 8] = [
     "crashed: Storage",
 ];
 
-fn mount(options: &str, at: &Path) -> bool {
-    let mut command = Command::new("mount");
-    command.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at);
-    command.output().is_ok_and(|output| output.status.success())
-}
-
-/// The mounted disk; unmounted whatever happens, so that its directory can be removed.
-struct Disk<'a>(&'a Path);
-
-impl Drop for Disk<'_> {
-    fn drop(&mut self) {
-        // Lazily: a service that is still running keeps it until it ends.
-        let _ = Command::new("umount").arg("-l").arg(self.0).status();
-    }
-}
-
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_when_the_logs_disk_fills_up_and_has_room_again() {
     let mut service = LOUD.iter().fold(Setup::new(), |setup, line| setup.allow(line)).prepare().await;
     let at = service.data("log");
-    std::fs::create_dir_all(&at).unwrap();
-    if !mount(SMALL, &at) {
+    let Some(disk) = Disk::mount(&at, SMALL) else {
         eprintln!("skipped: a small file system cannot be mounted here");
         return;
-    }
-    let disk = Disk(&at);
+    };
     service.start_again().await;
     let access = service.operator().tenant("acme", &["example.com"]).await;
 
@@ -72,14 +52,14 @@ async fn nothing_acknowledged_is_lost_when_the_logs_disk_fills_up_and_has_room_a
     // Something else on the machine takes the last byte again and again, the reserve that the log keeps included: the log's
     // store fails in the middle of its work. What is acknowledged all the same must be kept like the rest.
     for number in 0..20 {
-        fill(&at.join(format!("somebody-elses-{number}")));
+        disk.fill(&format!("somebody-elses-{number}"));
         let answer = service.sender().post(refused.encode(Encoding::Gzip)).await;
         match answer.status {
             201 => acknowledged.push(answer.json()["submission_id"].as_str().unwrap().to_owned()),
             _ => drop(answer.problem(503, "log-unavailable")),
         }
     }
-    assert!(mount(LARGE, &at), "the disk has room again");
+    disk.resize(LARGE);
     // The sender comes back, as it was told to.
     until("the report is taken", async || {
         let answer = service.sender().post(refused.encode(Encoding::Plain)).await;
@@ -93,14 +73,6 @@ async fn nothing_acknowledged_is_lost_when_the_logs_disk_fills_up_and_has_room_a
     reckon(&service, &acknowledged, &access.key, totals).await;
     service.stop().await;
     drop(disk);
-}
-
-/// Writes until nothing more fits.
-fn fill(file: &Path) {
-    let mut file = std::fs::File::create(file).unwrap();
-    for piece in [1 << 20, 4096, 1] {
-        while file.write_all(&vec![0; piece]).is_ok() {}
-    }
 }
 
 async fn reckon(service: &Service, acknowledged: &[String], key: &str, totals: Totals) {
