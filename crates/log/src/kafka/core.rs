@@ -6,6 +6,8 @@ use std::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
+    time::{Duration, Instant},
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -20,6 +22,12 @@ use crate::{
     record::Record,
     topic::Topic,
 };
+
+/// How long the end waits for members to leave their groups.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Wait between two looks whether they have.
+const LEAVE_PAUSE: Duration = Duration::from_millis(10);
 
 /// A topic that was declared.
 pub(super) struct DeclaredTopic {
@@ -114,15 +122,21 @@ impl Core {
         self.is_closed.load(Ordering::Acquire)
     }
 
-    /// Tells everybody that the log is closed. Blocking: gives appends in flight their time.
+    /// Tells everybody that the log is closed. Blocking: gives appends in flight and members that leave their time.
     pub(super) fn close(&self) {
         if self.is_closed.swap(true, Ordering::AcqRel) {
             return;
         }
         self.closed.notify_waiters();
-        for member in self.members.lock().iter().filter_map(Weak::upgrade) {
-            member.wake();
+        let members = std::mem::take(&mut *self.members.lock());
+        for member in members.iter().filter_map(Weak::upgrade) {
+            member.leave();
         }
         self.sender.close();
+        // Else the group's others wait for the partitions until the session is over.
+        let began = Instant::now();
+        while members.iter().any(|member| member.strong_count() > 0) && began.elapsed() < LEAVE_PATIENCE {
+            thread::sleep(LEAVE_PAUSE);
+        }
     }
 }

@@ -71,9 +71,17 @@ impl Membership {
         self.inbox.mean_record_bytes()
     }
 
-    /// Makes whoever waits look again.
-    pub(super) fn wake(&self) {
+    /// Asks the thread to leave the group, and makes whoever waits look again.
+    pub(super) fn leave(&self) {
+        self.has_left.store(true, Ordering::Release);
         self.inbox.wake();
+    }
+
+    /// Ends the client, which leaves the group; a commit under way has it a little longer. The lock is free by then: the end calls
+    /// back for the gate, which a commit may hold that waits for this lock.
+    fn let_go(&self) {
+        let client = self.client.write().take();
+        drop(client);
     }
 
     fn is_leaving(&self) -> bool {
@@ -183,7 +191,6 @@ impl Consumer for KafkaConsumer {
 impl Drop for KafkaConsumer {
     /// The thread leaves the group, so that nobody has to wait until the session is over.
     fn drop(&mut self) {
-        self.membership.has_left.store(true, Ordering::Release);
-        self.membership.inbox.wake();
+        self.membership.leave();
     }
 }

@@ -70,8 +70,7 @@ impl Pump {
             self.make_room(&client);
             self.poll(&client);
         }
-        // A commit under way may hold the client a little longer; the last one to let go leaves the group.
-        drop(self.membership.client.write().take());
+        self.membership.let_go();
     }
 
     /// The client, made anew when it is beyond cure.
@@ -83,7 +82,7 @@ impl Pump {
             return Some(client);
         }
         tracing::error!(group = self.membership.group, "a member of a Kafka group met a fatal error and joins anew");
-        drop(self.membership.client.write().take());
+        self.membership.let_go();
         self.lose_all();
         self.is_paused = false;
         thread::sleep(ANEW_AFTER);
