@@ -42,3 +42,24 @@ async fn the_largest_record_goes_all_the_way_though_it_cannot_be_compressed() {
     let mut consumer = log.consumer("largest", "largest-group").await.unwrap();
     assert!(take(&mut consumer, 1).await.records[0].record == sent);
 }
+
+#[tokio::test]
+async fn the_newer_group_protocol_shares_delivers_and_commits_too() {
+    let subject = Subject::fresh(MIB).await;
+    let mut config = subject.config();
+    config.properties = [("group.protocol".to_owned(), "consumer".to_owned())].into();
+    let log: Arc<dyn Log> = KafkaLog::open(config).unwrap();
+    log.declare(&kept("newer", 4)).await.unwrap();
+    append(&log, "newer", (0..100).map(|number| keyed(&format!("key-{number}"), &number.to_string()))).await;
+    let mut first = log.consumer("newer", "newer-group").await.unwrap();
+    let batch = take(&mut first, 60).await;
+    first.commit(&batch.positions()).await.unwrap();
+    drop(first);
+    let mut second = log.consumer("newer", "newer-group").await.unwrap();
+    let rest = take(&mut second, 40).await;
+    let mut next = BTreeMap::new();
+    check_order(&batch.records, &mut next);
+    check_order(&rest.records, &mut next);
+    second.commit(&rest.positions()).await.unwrap();
+    assert_eq!(log.lag("newer", "newer-group").await.unwrap().records, 0);
+}
