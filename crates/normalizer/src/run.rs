@@ -124,7 +124,11 @@ impl<O: Owners + Send + Sync + 'static> Role<O> {
                 batch = self.consumer.next(limits), if may_take => Next::Batch(batch),
             };
             match next {
-                Next::Durable(durable) => self.finish(durable).await?,
+                Next::Durable(durable) => tokio::select! {
+                    finished = self.finish(durable) => finished?,
+                    // A log that stays away must not hold up the end: what is not committed comes again.
+                    () = grace_over(&shutdown) => return Ok(()),
+                },
                 Next::Batch(Ok(batch)) => {
                     backoff.reset();
                     self.health.ready();
@@ -186,6 +190,12 @@ impl<O: Owners + Send + Sync + 'static> Role<O> {
         }));
         Ok(())
     }
+}
+
+/// Resolves [`GRACE`] after the end was asked for.
+async fn grace_over(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(GRACE).await;
 }
 
 /// What the role turns to next.

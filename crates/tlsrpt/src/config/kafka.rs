@@ -42,13 +42,14 @@ impl Default for KafkaSection {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Properties(pub(crate) BTreeMap<String, String>);
 
-/// What names of secret properties have in them (`sasl.password`, `ssl.key.pem`, `sasl.oauthbearer.client.secret`, …).
-const SECRET_WORDS: [&str; 5] = ["password", "secret", "key.pem", "oauthbearer.config", "jaas"];
+/// What names of secret properties have in them (`sasl.password`, `ssl.key.pem`, `sasl.oauthbearer.client.secret`, …). A place of a
+/// secret (`ssl.key.location`) is none.
+const SECRET_WORDS: [&str; 6] = ["password", "passphrase", "secret", "key", "jaas", "oauthbearer.config"];
 
 impl Properties {
     fn shown(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| {
-            let is_secret = SECRET_WORDS.iter().any(|word| name.contains(word));
+            let is_secret = SECRET_WORDS.iter().any(|word| name.contains(word)) && !name.ends_with(".location");
             (name.as_str(), if is_secret { MASK } else { value.as_str() })
         })
     }
@@ -104,11 +105,12 @@ impl<'de> Deserialize<'de> for Properties {
 }
 
 /// `name=value` of a flag.
-pub(super) fn property(text: &str) -> Result<(String, String), String> {
+///
+/// # Errors
+/// Without the text, which may be a secret that lost its name.
+pub(super) fn property(text: &str) -> anyhow::Result<(String, String)> {
     match text.split_once('=') {
-        // The text may be a secret that lost its name, so it is not repeated.
-        None => Err("a property is written name=value, such as security.protocol=SASL_SSL".to_owned()),
-        Some((name, _)) if name.trim().is_empty() => Err("the property has no name before its =".to_owned()),
-        Some((name, value)) => Ok((name.trim().to_owned(), value.to_owned())),
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => anyhow::bail!("--kafka-property is written name=value, such as security.protocol=SASL_SSL"),
     }
 }

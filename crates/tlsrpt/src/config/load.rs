@@ -30,10 +30,12 @@ pub(crate) fn load(overrides: &Overrides) -> anyhow::Result<Config> {
         let text = std::fs::read_to_string(path).with_context(|| format!("read the configuration file {}", path.display()))?;
         figment = figment.merge(Named(path.display().to_string(), Toml::string(&text)));
     }
-    figment = figment.merge(Tree("a TLSRPT_… variable", environment(std::env::vars())?)).merge(Tree("a flag", nest(overrides.values())));
+    figment = figment.merge(Tree("a TLSRPT_… variable", environment(std::env::vars())?)).merge(Tree("a flag", nest(overrides.values()?)));
     let config: Config = figment.extract().map_err(|error| anyhow::anyhow!(explain(error)))?;
     let files_missing = config.tls.mode == TlsMode::Files && (config.tls.cert.is_none() || config.tls.key.is_none());
     anyhow::ensure!(!files_missing, "tls.mode is files: give tls.cert and tls.key too (--https-cert, --https-key)");
+    let cluster_without_server = config.store.clickhouse_cluster.is_some() && config.store.clickhouse_url.is_none();
+    anyhow::ensure!(!cluster_without_server, "store.clickhouse_cluster needs a server of it: give --clickhouse-url too");
     let (submission, record) = (config.edge.intake.submission_max_bytes, config.log.record_max_bytes);
     anyhow::ensure!(
         submission.saturating_add(ENVELOPE_MAX_BYTES) <= record,
@@ -48,17 +50,25 @@ pub(crate) fn load(overrides: &Overrides) -> anyhow::Result<Config> {
 fn environment(variables: impl Iterator<Item = (String, String)>) -> anyhow::Result<Dict> {
     let command = crate::cli::Cli::command();
     let known: Vec<String> = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned)).collect();
-    let mut values = Vec::new();
+    let (mut values, mut properties) = (Vec::new(), Dict::new());
     for (name, value) in variables {
         let Some(setting) = name.strip_prefix("TLSRPT_") else { continue };
         if let Some((section, key)) = setting.split_once("__") {
             let place = format!("{}.{}", section.to_lowercase(), key.to_lowercase().replace("__", "."));
+            if let Some(property) = place.strip_prefix("kafka.properties.") {
+                // As it stands: a password of digits is no number.
+                properties.insert(property.to_owned(), Value::from(value));
+                continue;
+            }
             let value = value.parse::<Value>().unwrap_or_else(|never| match never {});
             values.push((place, value));
         } else if !known.contains(&name) && !OTHER_VARIABLES.contains(&name.as_str()) {
             let all = known.iter().map(String::as_str).chain(OTHER_VARIABLES);
             anyhow::bail!("unknown variable {name}{}", nearest(&name, all));
         }
+    }
+    if !properties.is_empty() {
+        values.push(("kafka.properties".to_owned(), Value::from(properties)));
     }
     Ok(nest(values.iter().map(|(place, value)| (place.as_str(), value.clone())).collect()))
 }
@@ -192,7 +202,18 @@ mod tests {
     fn kafka_properties_come_from_tables_variables_and_flags_and_their_secrets_are_masked() {
         let toml =
             "[kafka]\nbrokers = \"k:9092\"\n[kafka.properties]\nlinger.ms = 7\nsasl.username = \"file\"\nsasl.password = \"hunter2\"\n";
-        let config = load_toml(toml, &["--kafka-property", "sasl.username=flag", "--kafka-property", "ssl.key.password=hunter2"]).unwrap();
+        let config = load_toml(
+            toml,
+            &[
+                "--kafka-property",
+                "sasl.username=flag",
+                "--kafka-property",
+                "ssl.key.password=hunter2",
+                "--kafka-property",
+                "sasl.oauthbearer.assertion.private.key.passphrase=hunter2",
+            ],
+        )
+        .unwrap();
         let property = |name: &str| config.kafka.properties.0.get(name).map(String::as_str);
         assert_eq!(property("linger.ms"), Some("7"));
         assert_eq!(property("sasl.username"), Some("flag"));
@@ -200,16 +221,25 @@ mod tests {
         let shown = toml::to_string(&config).unwrap() + &format!("{config:?}");
         assert!(shown.contains("linger.ms") && !shown.contains("hunter2"), "{shown}");
 
-        let variable = ("TLSRPT_KAFKA__PROPERTIES__SASL__PASSWORD".to_owned(), "hunter3".to_owned());
-        let config: Config = Figment::new().merge(Tree("t", environment([variable].into_iter()).unwrap())).extract().unwrap();
-        assert_eq!(config.kafka.properties.0["sasl.password"], "hunter3");
+        let variables = [("TLSRPT_KAFKA__PROPERTIES__SASL__PASSWORD", "007"), ("TLSRPT_KAFKA__PROPERTIES__CLIENT__RACK", "b")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let file = Toml::string("[kafka.properties]\n\"client.rack\" = \"a\"\nsasl.password = \"file\"\n");
+        let figment = Figment::new().merge(file).merge(Tree("t", environment(variables.into_iter()).unwrap()));
+        let config: Config = figment.extract().unwrap();
+        assert_eq!(config.kafka.properties.0["sasl.password"], "007", "as it was written, over the file");
+        assert_eq!(config.kafka.properties.0["client.rack"], "b");
     }
 
     #[test]
     fn a_property_without_a_value_is_refused_and_not_repeated() {
-        let arguments = ["tlsrpt", "edge", "--kafka-property", "hunter2"];
-        let error = crate::cli::Cli::try_parse_from(arguments).unwrap_err().to_string();
-        assert!(error.contains("name=value"), "{error}");
+        let error = format!("{:#}", load_toml("", &["--kafka-property", "hunter2"]).unwrap_err());
+        assert!(error.contains("name=value") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_cluster_of_the_embedded_engine_is_refused() {
+        let error = load_toml("", &["--clickhouse-cluster", "c"]).unwrap_err().to_string();
+        assert!(error.contains("--clickhouse-url"), "{error}");
     }
 
     #[test]

@@ -47,10 +47,10 @@ pub(crate) struct Overrides {
     /// Kafka brokers, host:port by commas [default: none, the embedded log]
     #[arg(long, env = "TLSRPT_KAFKA_BROKERS", value_name = "HOST:PORT,…", global = true)]
     kafka_brokers: Option<String>,
-    /// librdkafka property, such as security.protocol=SASL_SSL; repeatable, one a line in the variable. For secrets prefer
-    /// a variable of its own: TLSRPT_KAFKA__PROPERTIES__SASL__PASSWORD
-    #[arg(long, env = "TLSRPT_KAFKA_PROPERTY", value_name = "NAME=VALUE", value_delimiter = '\n', value_parser = property, hide_env_values = true, global = true)]
-    kafka_property: Vec<(String, String)>,
+    /// librdkafka property, such as security.protocol=SASL_SSL; repeatable. For secrets prefer a variable of their own:
+    /// TLSRPT_KAFKA__PROPERTIES__SASL__PASSWORD
+    #[arg(long, env = "TLSRPT_KAFKA_PROPERTY", value_name = "NAME=VALUE", hide_env_values = true, global = true)]
+    kafka_property: Vec<String>,
     /// Put before the names of topics, groups and transactional ids [default: nothing]
     #[arg(long, env = "TLSRPT_KAFKA_PREFIX", value_name = "PREFIX", global = true)]
     kafka_prefix: Option<String>,
@@ -85,7 +85,10 @@ pub(crate) struct Overrides {
 
 impl Overrides {
     /// The places in the configuration tree that are set, such as `listen.https`, with their values.
-    pub(crate) fn values(&self) -> Vec<(&'static str, Value)> {
+    ///
+    /// # Errors
+    /// For a property that is none. Not left to the parser of flags, which would repeat the text, and that may be a secret.
+    pub(crate) fn values(&self) -> anyhow::Result<Vec<(&'static str, Value)>> {
         let address = |address: &Option<SocketAddr>| address.map(|address| address.to_string());
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
         let mode = self.https_tls.map(|mode| match mode {
@@ -116,10 +119,11 @@ impl Overrides {
         ];
         let texts = texts.into_iter().filter_map(|(place, text)| text.map(|text| (place, Value::from(text))));
         let hosts = (!self.mail_host.is_empty()).then(|| ("mail_hosts", Value::from(self.mail_host.clone())));
-        let properties: Dict = self.kafka_property.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect();
+        let properties = self.kafka_property.iter().map(|text| property(text).map(|(name, value)| (name, Value::from(value))));
+        let properties = properties.collect::<Result<Dict, _>>()?;
         let properties = (!properties.is_empty()).then(|| ("kafka.properties", Value::from(properties)));
         let spool = self.spool_limit.map(|limit| ("edge.spool.limit_bytes", Value::from(limit)));
-        texts.chain(hosts).chain(properties).chain(spool).collect()
+        Ok(texts.chain(hosts).chain(properties).chain(spool).collect())
     }
 }
 

@@ -33,6 +33,7 @@ impl Database {
             };
             return Ok(Self { store: Store::new(&server), engine: None });
         }
+        super::data_dir::make(config)?;
         let data_dir = config.data_dir.join(ENGINE_DIR);
         let engine = Embedded::start(EmbeddedConfig {
             library: section.library.clone(),

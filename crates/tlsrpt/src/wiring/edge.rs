@@ -6,7 +6,7 @@ use tlsrpt_edge::{EdgeError, Https, HttpsParts, Intake, Spool};
 use tlsrpt_log::LogError;
 use tlsrpt_registry::Registry;
 
-use super::process::Process;
+use super::{data_dir, process::Process};
 
 /// Directory of the spool below the data directory.
 const SPOOL_DIR: &str = "spool";
@@ -14,6 +14,7 @@ const SPOOL_DIR: &str = "spool";
 /// Starts the receivers; answers where HTTPS listens.
 pub(super) async fn start(process: &mut Process<'_>, registry: Arc<Registry>) -> anyhow::Result<Option<SocketAddr>> {
     let config = process.config;
+    data_dir::make(config)?;
     let metrics = tlsrpt_edge::Metrics::register(&process.metrics)?;
     let spool = match config.kafka.brokers {
         Some(_) => Spool::open(&config.edge.spool, &config.data_dir.join(SPOOL_DIR), config.log.record_max_bytes, &metrics).await?,

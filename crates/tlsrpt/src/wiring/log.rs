@@ -16,6 +16,7 @@ use tlsrpt_telemetry::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::data_dir;
 use crate::config::Config;
 
 /// Directory of the embedded log below the data directory.
@@ -47,7 +48,10 @@ impl OpenLog {
     pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
         match &config.kafka.brokers {
             Some(brokers) => Ok(Self::Kafka(KafkaLog::open(kafka(config, brokers))?)),
-            None => Ok(Self::Embedded(open_embedded(config).await?)),
+            None => {
+                data_dir::make(config)?;
+                Ok(Self::Embedded(open_embedded(config).await?))
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Wiring of the roles: what each is given, the order in which they start, and how they end.
 
 mod all_in_one;
+mod data_dir;
 mod database;
 mod edge;
 mod lag;

@@ -1,6 +1,6 @@
 //! What every process has, whichever roles run in it: the operations endpoint, the log, and an orderly end.
 
-use std::{error::Error, net::SocketAddr, os::unix::fs::DirBuilderExt as _, process::ExitCode, sync::Arc, time::Duration};
+use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tlsrpt_log::{ConsumeError, Log, LogError, Topic};
@@ -51,12 +51,6 @@ async fn run_until_the_end(
 ) -> anyhow::Result<Ending> {
     let shutdown = CancellationToken::new();
     on_signals(shutdown.clone()).context("listen for signals")?;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&config.data_dir)
-        .with_context(|| format!("make the data directory {}", config.data_dir.display()))?;
-
     let health = Health::new();
     let startup = health.dependency("startup");
     let metrics = prometheus::Registry::new();

@@ -8,11 +8,12 @@ use tlsrpt_record::{NORMALIZED, SUBMISSIONS};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
 
-use super::process::Process;
+use super::{data_dir, process::Process};
 use crate::{admin_key, config::Secret};
 
 /// The operator's key; made now when there is none, before anybody has to wait for anything.
 pub(super) fn admin_key(process: &Process<'_>) -> anyhow::Result<Secret> {
+    data_dir::make(process.config)?;
     admin_key::load_or_create(process.config)
 }
 

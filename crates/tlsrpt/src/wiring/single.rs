@@ -61,7 +61,10 @@ pub(crate) fn run_query(config: &Config) -> anyhow::Result<ExitCode> {
         if process.migrate(&store).await?.is_none() {
             return Ok(None);
         }
-        Ok(query::start(process, &admin_key, registry, store).await?.map(drop))
+        let Some(_listens) = query::start(process, &admin_key, registry, store).await? else { return Ok(None) };
+        // The lag shows with every normalizer and writer gone, too.
+        lag::start(process, &[normalizer::LAG, writer::LAG])?;
+        Ok(Some(()))
     })
 }
 
