@@ -10,6 +10,7 @@ use tlsrpt_report::Day;
 use crate::{
     error::{StoreError, StoreResult as _},
     insert::PARTITIONS_PER_BLOCK_MAX,
+    layout::Layout,
     rows::month,
     statement::Statement,
     store::Store,
@@ -96,7 +97,7 @@ impl Store {
 
     /// Moves the unclaimed rows of these policy domains to `tenant`; answers how many moved. Idempotent, and safe beside a
     /// writer: a row that arrives meanwhile stays unclaimed until the next call. Rows move in bounded steps, each by an
-    /// INSERT of the owner's rows and of tombstones ([`Layout::moves`]), both one version later than the row that moves: a redelivery of that
+    /// INSERT of the owner's rows and of tombstones (two in a cluster), both one version later than the row that moves: a redelivery of that
     /// row finds the tombstone greater, and a better row that arrives meanwhile is greater than the tombstone.
     ///
     /// # Errors
@@ -134,34 +135,51 @@ impl Store {
     }
 
     async fn move_rows(&self, tenant: &TenantId, domains: &[String], after: Option<&KeyRow>, last: &KeyRow) -> Result<(), StoreError> {
-        for moved in self.layout().moves() {
-            self.move_some(moved, tenant, domains, after, last).await?;
+        let mut range = unclaimed(domains, after);
+        range.append(up_to(last));
+        match self.layout() {
+            Layout::Single => self.write_moved("[0, 1]", tenant, rows(range)).await,
+            // The owner's rows and the tombstones are of two shards, so they cannot be there together. First the owner's rows; then
+            // the tombstones of just those rows: one that arrived in between has no row at the owner's, and neither has a better
+            // version of one that was moved. Both stay unclaimed until the next call.
+            Layout::Cluster(_) => {
+                self.write_moved("[0]", tenant, rows(range.clone())).await?;
+                let key = "policy_domain, key_day, report_key";
+                range.push(&format!(" AND ({key}, toUInt128(version + 1)) GLOBAL IN (SELECT {key}, version FROM reports WHERE "));
+                range.bind("tenant = ?", tenant.as_str()).bind(" AND policy_domain IN ?", domains.to_vec());
+                range.append(up_to(last)).push(")");
+                self.write_moved("[1]", tenant, rows(range)).await
+            }
         }
-        Ok(())
     }
 
-    /// Writes what `moved` says: owners' rows, tombstones, or both.
-    async fn move_some(
-        &self,
-        moved: &str,
-        tenant: &TenantId,
-        domains: &[String],
-        after: Option<&KeyRow>,
-        last: &KeyRow,
-    ) -> Result<(), StoreError> {
+    /// Writes rows of `source` under another tenant: `moved` has a 0 for owners' rows and a 1 for tombstones.
+    async fn write_moved(&self, moved: &str, tenant: &TenantId, source: Statement) -> Result<(), StoreError> {
         let owned = OWNED.map(|column| format!("`{column}`")).join(", ");
         // `moved` is 1 for the tombstone and 0 for the owner's row; a tombstone's columns are the defaults of their types.
         let values = OWNED.map(|column| format!("if(moved = 1, defaultValueOfTypeName(toTypeName(`{column}`)), `{column}`)")).join(", ");
         let mut sql = Statement::new(format!("INSERT INTO reports (tenant, version, is_deleted, {CARRIED}, {owned}) SELECT "));
         sql.bind("if(moved = 1, '', ?)", tenant.as_str());
-        sql.push(&format!(", version + 1, moved, {CARRIED}, {values} FROM (SELECT * FROM reports FINAL WHERE "));
-        sql.append(unclaimed(domains, after));
-        sql.bind(" AND (policy_domain, key_day, report_key) <= (?", last.policy_domain.as_str());
-        sql.bind(", toDate(?)", i64::from(last.key_day)).bind(", toUInt128(?))", last.report_key);
-        sql.push(&format!(") ARRAY JOIN {moved}::Array(UInt8) AS moved"));
+        sql.push(&format!(", version + 1, moved, {CARRIED}, {values} FROM ")).append(source);
+        sql.push(&format!(" ARRAY JOIN {moved}::Array(UInt8) AS moved"));
         let query = ONE_BLOCK.iter().fold(sql.query(self.writer()), |query, &(name, value)| query.with_setting(name, value));
         query.execute().await.action(ACTION)
     }
+}
+
+/// The rows that count of those that `condition` names.
+fn rows(condition: Statement) -> Statement {
+    let mut sql = Statement::new("(SELECT * FROM reports FINAL WHERE ");
+    sql.append(condition).push(")");
+    sql
+}
+
+/// Keys up to and including `last`.
+fn up_to(last: &KeyRow) -> Statement {
+    let mut sql = Statement::default();
+    sql.bind(" AND (policy_domain, key_day, report_key) <= (?", last.policy_domain.as_str());
+    sql.bind(", toDate(?)", i64::from(last.key_day)).bind(", toUInt128(?))", last.report_key);
+    sql
 }
 
 fn unclaimed(domains: &[String], after: Option<&KeyRow>) -> Statement {

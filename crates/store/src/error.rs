@@ -74,8 +74,8 @@ impl<T> StoreResult<T> for Result<T, Error> {
 /// ClickHouse's codes that are worth another try, by the list of the official Kafka connector: unexpected end of file,
 /// unknown table while replicas change, time-out, too many queries, network, memory, no ZooKeeper session, aborted by shutdown,
 /// too few live replicas, unknown status of insert, read-only table, Keeper. And in a cluster: no replica of a shard answers, and the
-/// quorum of an earlier insert is not there yet.
-const RETRYABLE: [u32; 16] = [3, 107, 159, 164, 202, 203, 209, 210, 241, 242, 279, 285, 286, 319, 425, 999];
+/// quorum of an earlier insert is not there yet, or all replicas are far behind.
+const RETRYABLE: [u32; 17] = [3, 107, 159, 164, 202, 203, 209, 210, 241, 242, 279, 285, 286, 319, 369, 425, 999];
 
 /// Time, memory, rows and bytes of a query: too slow, rows, bytes, set size, result size.
 const OVER_LIMIT: [u32; 6] = [158, 159, 160, 191, 307, 396];

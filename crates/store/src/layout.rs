@@ -81,17 +81,6 @@ impl Layout {
         }
     }
 
-    /// The literals of `moved` in the statements that move rows between tenants, in order: the owner's row is 0, the tombstone 1.
-    /// On one server both are one block, hence there or not there together. In a cluster they go to two shards, so the
-    /// owner's row has to be there before the tombstone: a crash in between leaves a row twice until the next move, and never
-    /// takes it away.
-    pub(crate) fn moves(&self) -> &'static [&'static str] {
-        match self {
-            Self::Single => &["[0, 1]"],
-            Self::Cluster(_) => &["[0]", "[1]"],
-        }
-    }
-
     /// A statement of a migration, its placeholders filled: `$ON_CLUSTER`, `$LOCAL` behind the name of a table that holds rows,
     /// `$REPLACING(` for its engine, `$EVERYWHERE(` for the engine of a table that every server has whole, `$CLUSTER`,
     /// `$DATABASE`.
