@@ -21,7 +21,7 @@ const AIM: f64 = 0.4;
 const AIM_OVER_KAFKA: f64 = 0.3;
 
 /// What is tried over Kafka, the default first.
-const LINGERS_MS: [&str; 4] = ["5", "0", "1", "20"];
+const LINGERS_MS: [&str; 4] = ["1", "0", "5", "20"];
 
 pub(crate) fn run() {
     table::heading("durable 201s against a bare axum handler, 64 connections, reports of 650 B, both cores shared with the load");
