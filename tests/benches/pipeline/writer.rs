@@ -120,7 +120,7 @@ pub(crate) async fn drain(log: Arc<dyn Log>, store: Store) {
     let health = Health::new().dependency("writer");
     let role = tokio::spawn(tlsrpt_writer::run(WriterConfig::default(), Arc::clone(&log), store, metrics, health, shutdown.clone()));
     while log.lag(NORMALIZED.name, WRITER_GROUP).await.unwrap().records > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     shutdown.cancel();
     role.await.unwrap().unwrap();

@@ -164,7 +164,7 @@ impl KafkaConfig {
     fn set_appending(&self, client: &mut ClientConfig) {
         client.set("enable.idempotence", "true").set("acks", "all");
         default(client, "compression.type", "zstd");
-        // Measured at 64 senders: 5 ms make everybody wait, 0 makes a request of nearly every record; 1 is the best of both.
+        // Of 0, 1, 5 and 20 the one with the most acknowledgements a second at 64 senders who wait for theirs.
         default(client, "linger.ms", 1);
         default(client, "message.timeout.ms", DELIVERY_TIMEOUT.as_millis());
     }
