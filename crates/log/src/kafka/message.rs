@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use rdkafka::{
-    Message as _,
+    Message as _, Offset,
     message::{BorrowedMessage, Header, Headers as _, OwnedHeaders},
     producer::BaseRecord,
     util::IntoOpaque,
@@ -30,6 +30,16 @@ pub(super) fn to_kafka<'a, D: IntoOpaque>(topic: &'a str, record: &'a Record, op
 /// Kafka's numbers are signed; none is below 0 for what a broker has.
 pub(super) fn position(partition: i32, offset: i64) -> Option<Position> {
     Some(Position { partition: u32::try_from(partition).ok()?, offset: u64::try_from(offset).ok()? })
+}
+
+/// A partition as librdkafka counts it.
+pub(super) fn partition_number(partition: u32) -> i32 {
+    i32::try_from(partition).unwrap_or(i32::MAX)
+}
+
+/// An offset as librdkafka takes it.
+pub(super) fn at_offset(offset: u64) -> Offset {
+    Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX))
 }
 
 /// A copy of what was fetched; none of a message without the offset that every broker gives.

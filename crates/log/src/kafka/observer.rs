@@ -19,6 +19,7 @@ use super::{
     core::{Core, DeclaredTopic},
     ending::EndsAside,
     failure::{config_error, is_settling, log_error},
+    message::{at_offset, partition_number},
     properties::REQUEST_TIMEOUT,
     voice::Voice,
 };
@@ -90,8 +91,8 @@ impl Observer {
         let committed = self.client.committed_offsets(all_of(topic), REQUEST_TIMEOUT)?;
         let mut stands = BTreeMap::new();
         for partition in 0..topic.partitions {
-            let (low, high) = self.client.fetch_watermarks(&topic.name, number(partition), REQUEST_TIMEOUT)?;
-            let next = match committed.find_partition(&topic.name, number(partition)).map(|element| element.offset()) {
+            let (low, high) = self.client.fetch_watermarks(&topic.name, partition_number(partition), REQUEST_TIMEOUT)?;
+            let next = match committed.find_partition(&topic.name, partition_number(partition)).map(|element| element.offset()) {
                 // An offset beyond the end is of a topic that was made anew since.
                 Some(Offset::Offset(next)) if next <= high => next.max(low),
                 _ => low,
@@ -106,7 +107,7 @@ impl Observer {
         let mut asked = all_of(topic);
         asked.set_all_offsets(Offset::Offset(at_ms))?;
         let found = self.client.offsets_for_times(asked, REQUEST_TIMEOUT)?;
-        let known = |partition: u32| match found.find_partition(&topic.name, number(partition)).map(|element| element.offset()) {
+        let known = |partition: u32| match found.find_partition(&topic.name, partition_number(partition)).map(|element| element.offset()) {
             Some(Offset::Offset(first)) => Some((partition, offset(first))),
             _ => None,
         };
@@ -141,7 +142,7 @@ impl Observer {
         }
         let mut start = TopicPartitionList::new();
         for (&partition, &next) in &behind {
-            start.add_partition_offset(topic, number(partition), Offset::Offset(i64::try_from(next).unwrap_or(i64::MAX)))?;
+            start.add_partition_offset(topic, partition_number(partition), at_offset(next))?;
         }
         self.client.assign(&start)?;
         let began = Instant::now();
@@ -160,13 +161,8 @@ impl Observer {
 
 fn all_of(topic: &DeclaredTopic) -> TopicPartitionList {
     let mut all = TopicPartitionList::new();
-    all.add_partition_range(&topic.name, 0, number(topic.partitions.saturating_sub(1)));
+    all.add_partition_range(&topic.name, 0, partition_number(topic.partitions.saturating_sub(1)));
     all
-}
-
-/// A partition as librdkafka counts it.
-fn number(partition: u32) -> i32 {
-    i32::try_from(partition).unwrap_or(i32::MAX)
 }
 
 /// An offset as the log counts it: a broker gives none below 0 for what is there.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use rdkafka::{
-    Offset, TopicPartitionList,
+    TopicPartitionList,
     config::FromClientConfigAndContext as _,
     consumer::{Consumer as _, StreamConsumer},
     error::KafkaError,
@@ -15,7 +15,7 @@ use rdkafka::{
 use super::{
     core::{Core, DeclaredTopic},
     failure::{config_error, log_error},
-    message::from_kafka,
+    message::{at_offset, from_kafka},
     properties::REQUEST_TIMEOUT,
     voice::Voice,
 };
@@ -61,7 +61,7 @@ impl KafkaReader {
     /// Starts fetching anew at the position.
     fn fetch_from_position(&self) -> Result<(), KafkaError> {
         let mut start = TopicPartitionList::new();
-        start.add_partition_offset(&self.topic.name, 0, Offset::Offset(i64::try_from(self.position).unwrap_or(i64::MAX)))?;
+        start.add_partition_offset(&self.topic.name, 0, at_offset(self.position))?;
         self.client.as_ref().map_or(Ok(()), |client| client.assign(&start))
     }
 

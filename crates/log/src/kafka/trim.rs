@@ -11,13 +11,14 @@ use std::{
 
 use parking_lot::Mutex;
 use rdkafka::{
-    Offset, TopicPartitionList,
+    TopicPartitionList,
     admin::AdminOptions,
     error::{KafkaError, RDKafkaErrorCode},
 };
 
 use super::{
     core::{Core, DeclaredTopic},
+    message::{at_offset, partition_number},
     observer::Observer,
     properties::REQUEST_TIMEOUT,
 };
@@ -123,8 +124,7 @@ fn due(
         let by_size = limits.records_max.map_or(0, |records_max| stand.high.saturating_sub(records_max));
         let upto = by_age.max(by_size).min(committed);
         if upto > stand.low {
-            let (partition, upto) = (i32::try_from(partition).unwrap_or(i32::MAX), i64::try_from(upto).unwrap_or(i64::MAX));
-            due.add_partition_offset(&topic.name, partition, Offset::Offset(upto))?;
+            due.add_partition_offset(&topic.name, partition_number(partition), at_offset(upto))?;
         }
     }
     Ok(due)

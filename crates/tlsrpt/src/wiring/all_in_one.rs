@@ -5,14 +5,14 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::Context as _;
 use tokio::runtime::Handle;
 
-use super::{edge, lag, normalizer, process, process::Process, query, role_runtime, welcome, writer};
+use super::{edge, lag, log::WithoutKafka, normalizer, process, process::Process, query, role_runtime, welcome, writer};
 use crate::config::Config;
 
 /// Runs until a signal asks for the end, or a role cannot go on.
 pub(crate) fn all_in_one(config: &Config) -> anyhow::Result<ExitCode> {
     let normalizer = role_runtime("normalizer").context("start the normalizer's runtime")?;
     let writer = role_runtime("writer").context("start the writer's runtime")?;
-    let ending = process::run(config, async |process| start(process, normalizer.handle(), writer.handle()).await);
+    let ending = process::run(config, WithoutKafka::GoesOn, async |process| start(process, normalizer.handle(), writer.handle()).await);
     for runtime in [normalizer, writer] {
         runtime.shutdown_timeout(Duration::from_secs(1));
     }

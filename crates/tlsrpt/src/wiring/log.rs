@@ -1,17 +1,11 @@
 //! The log: embedded in this process, or a Kafka cluster.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, KafkaConfig, KafkaLog, Log, LogError};
 use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, SUBMISSIONS, WRITER_GROUP};
 use tlsrpt_telemetry::{
-    Dependency, Health,
+    Dependency,
     prometheus::{self, IntGauge},
 };
 use tokio_util::sync::CancellationToken;
@@ -25,16 +19,14 @@ const LOG_DIR: &str = "log";
 /// Wait between two questions whether Kafka is there.
 const PROBE_INTERVAL: Duration = Duration::from_secs(3);
 
-/// What the process needs of Kafka. The edge works on without it, on its spool, and the API answers tenants from the database: to
-/// call these unready would take away what still works.
-#[derive(Clone, Default)]
-pub(super) struct Kafka(Arc<AtomicBool>);
-
-impl Kafka {
-    /// The process does nothing without Kafka.
-    pub(super) fn is_needed(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
+/// What a process does while Kafka is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WithoutKafka {
+    /// Nothing, so it is not ready.
+    Nothing,
+    /// The edge takes submissions, into its spool, and the API answers tenants, from the database: to call these unready would take
+    /// away what still works.
+    GoesOn,
 }
 
 /// An open log.
@@ -62,29 +54,32 @@ impl OpenLog {
         }
     }
 
-    /// Shows whether Kafka is there, until `shutdown`: as a metric, in the log, and in readiness once [`Kafka::is_needed`]. The
-    /// embedded log is there or the process is not.
-    pub(super) fn watch(&self, metrics: &prometheus::Registry, health: &Health, shutdown: CancellationToken) -> anyhow::Result<Kafka> {
-        let kafka = Kafka::default();
-        let Self::Kafka(log) = self else { return Ok(kafka) };
+    /// Shows whether Kafka is there, until `shutdown`: as a metric, in the log, and in `readiness` where there is one. The embedded
+    /// log is there or the process is not.
+    pub(super) fn watch(
+        &self,
+        metrics: &prometheus::Registry,
+        readiness: Option<Dependency>,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let Self::Kafka(log) = self else { return Ok(()) };
         let up = IntGauge::new("tlsrpt_log_up", "Whether Kafka answers")?;
         metrics.register(Box::new(up.clone()))?;
-        let (log, health, is_needed) = (Arc::clone(log), health.clone(), kafka.clone());
+        let log = Arc::clone(log);
         tokio::spawn(shutdown.run_until_cancelled_owned(async move {
             let mut is_away = false;
             loop {
                 let answer = log.probe().await;
                 up.set(i64::from(answer.is_ok()));
-                let dependency = is_needed.0.load(Ordering::Relaxed).then(|| health.dependency("kafka"));
                 match answer {
                     Ok(()) => {
-                        dependency.inspect(Dependency::ready);
+                        readiness.iter().for_each(Dependency::ready);
                         if std::mem::take(&mut is_away) {
                             tracing::info!("Kafka answers again");
                         }
                     }
                     Err(error) => {
-                        dependency.inspect(|kafka| kafka.missing(error.to_string()));
+                        readiness.iter().for_each(|kafka| kafka.missing(error.to_string()));
                         if !std::mem::replace(&mut is_away, true) {
                             tracing::warn!(%error, "Kafka is away; it is waited for");
                         }
@@ -93,7 +88,7 @@ impl OpenLog {
                 tokio::time::sleep(PROBE_INTERVAL).await;
             }
         }));
-        Ok(kafka)
+        Ok(())
     }
 
     /// Makes durable what was taken, within bounds, and closes.

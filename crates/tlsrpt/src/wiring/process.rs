@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Database,
-    log::{Kafka, OpenLog},
+    log::{OpenLog, WithoutKafka},
     roles::{Ending, Roles},
     runtime,
     shutdown::on_signals,
@@ -28,7 +28,6 @@ pub(super) struct Process<'a> {
     pub(super) roles: Roles,
     pub(super) shutdown: CancellationToken,
     pub(super) ops_addr: SocketAddr,
-    kafka: Kafka,
     /// Nothing is ready before every role has been started.
     startup: Dependency,
     /// Once it is open.
@@ -37,16 +36,21 @@ pub(super) struct Process<'a> {
 
 /// Runs `start` in a process and waits for the end, which a signal asks for or a role that cannot go on brings. `start` answers
 /// none when the end came before it was done.
-pub(super) fn run(config: &Config, start: impl AsyncFnOnce(&mut Process<'_>) -> anyhow::Result<Option<()>>) -> anyhow::Result<ExitCode> {
+pub(super) fn run(
+    config: &Config,
+    without_kafka: WithoutKafka,
+    start: impl AsyncFnOnce(&mut Process<'_>) -> anyhow::Result<Option<()>>,
+) -> anyhow::Result<ExitCode> {
     logs::init(config.logs.format, &config.logs.filter)?;
     let runtime = runtime().context("start the runtime")?;
-    let ending = runtime.block_on(run_until_the_end(config, start));
+    let ending = runtime.block_on(run_until_the_end(config, without_kafka, start));
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(ending?.into())
 }
 
 async fn run_until_the_end(
     config: &Config,
+    without_kafka: WithoutKafka,
     start: impl AsyncFnOnce(&mut Process<'_>) -> anyhow::Result<Option<()>>,
 ) -> anyhow::Result<Ending> {
     let shutdown = CancellationToken::new();
@@ -66,7 +70,7 @@ async fn run_until_the_end(
     tracing::info!(listen = %ops_addr, "operations endpoint is up");
 
     let log = OpenLog::open(config).await?;
-    let kafka = log.watch(&metrics, &health, shutdown.clone())?;
+    log.watch(&metrics, (without_kafka == WithoutKafka::Nothing).then(|| health.dependency("kafka")), shutdown.clone())?;
     let mut process = Process {
         config,
         health,
@@ -75,7 +79,6 @@ async fn run_until_the_end(
         roles: Roles::new(shutdown.clone()),
         shutdown: shutdown.clone(),
         ops_addr,
-        kafka,
         startup,
         database: None,
     };
@@ -111,11 +114,6 @@ async fn run_until_the_end(
 }
 
 impl Process<'_> {
-    /// Says that nothing of this process works without Kafka.
-    pub(super) fn needs_kafka(&self) {
-        self.kafka.is_needed();
-    }
-
     /// Declares topics, waiting for a log that is away; none when the end came first.
     pub(super) async fn declare(&mut self, topics: &[&Topic]) -> anyhow::Result<Option<()>> {
         let log = Arc::clone(&self.log);

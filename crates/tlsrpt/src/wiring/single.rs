@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 
-use super::{edge, lag, normalizer, process, query, writer};
+use super::{edge, lag, log::WithoutKafka, normalizer, process, query, writer};
 use crate::config::Config;
 
 /// The receivers.
 pub(crate) fn run_edge(config: &Config) -> anyhow::Result<ExitCode> {
     needs_kafka(config, "edge")?;
-    process::run(config, async |process| {
+    process::run(config, WithoutKafka::GoesOn, async |process| {
         let Some(registry) = process.registry().await? else { return Ok(None) };
         Ok(edge::start(process, registry).await?.map(drop))
     })
@@ -19,8 +19,7 @@ pub(crate) fn run_edge(config: &Config) -> anyhow::Result<ExitCode> {
 /// A normalizer.
 pub(crate) fn run_normalizer(config: &Config) -> anyhow::Result<ExitCode> {
     needs_kafka(config, "normalizer")?;
-    process::run(config, async |process| {
-        process.needs_kafka();
+    process::run(config, WithoutKafka::Nothing, async |process| {
         let Some(registry) = process.registry().await? else { return Ok(None) };
         let runtime = tokio::runtime::Handle::current();
         if normalizer::start(process, &runtime, registry).await?.is_none() {
@@ -35,8 +34,7 @@ pub(crate) fn run_normalizer(config: &Config) -> anyhow::Result<ExitCode> {
 pub(crate) fn run_writer(config: &Config) -> anyhow::Result<ExitCode> {
     needs_kafka(config, "writer")?;
     needs_clickhouse(config, "writer")?;
-    process::run(config, async |process| {
-        process.needs_kafka();
+    process::run(config, WithoutKafka::Nothing, async |process| {
         let store = process.open_database().await?;
         if process.migrate(&store).await?.is_none() {
             return Ok(None);
@@ -54,7 +52,7 @@ pub(crate) fn run_writer(config: &Config) -> anyhow::Result<ExitCode> {
 pub(crate) fn run_query(config: &Config) -> anyhow::Result<ExitCode> {
     needs_kafka(config, "query")?;
     needs_clickhouse(config, "query")?;
-    process::run(config, async |process| {
+    process::run(config, WithoutKafka::GoesOn, async |process| {
         let admin_key = query::admin_key(process)?;
         let Some(registry) = process.registry().await? else { return Ok(None) };
         let store = process.open_database().await?;

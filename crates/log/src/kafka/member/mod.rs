@@ -23,7 +23,7 @@ use std::{
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
 use rdkafka::{
-    Offset, TopicPartitionList,
+    TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
 };
@@ -34,7 +34,10 @@ use self::{
     inbox::{Inbox, Look},
     pump::MemberContext,
 };
-use super::core::{Core, DeclaredTopic};
+use super::{
+    core::{Core, DeclaredTopic},
+    message::{at_offset, partition_number},
+};
 use crate::{
     backend::{Batch, BatchLimits, Consumer, Positions},
     error::{CommitError, ConsumeError, LogError},
@@ -84,6 +87,14 @@ impl Membership {
         drop(client);
     }
 
+    /// From now on neither hands out nor commits what was of these partitions.
+    fn lose(&self, gate: &mut Gate, partitions: &[u32]) {
+        for &partition in partitions {
+            gate.shut(partition);
+            self.inbox.shut(partition);
+        }
+    }
+
     fn is_leaving(&self) -> bool {
         self.has_left.load(Ordering::Acquire)
     }
@@ -115,8 +126,7 @@ impl Membership {
         }
         let mut offsets = TopicPartitionList::new();
         for (partition, next) in due.iter() {
-            let offset = Offset::Offset(i64::try_from(next).unwrap_or(i64::MAX));
-            offsets.add_partition_offset(&self.topic.name, i32::try_from(partition).unwrap_or(i32::MAX), offset)?;
+            offsets.add_partition_offset(&self.topic.name, partition_number(partition), at_offset(next))?;
         }
         match &*self.client.read() {
             Some(client) => client.commit(&offsets, CommitMode::Sync),

@@ -98,10 +98,7 @@ impl Pump {
     fn lose_all(&self) {
         let mut gate = self.membership.gate.lock();
         let owned: Vec<u32> = gate.partitions().collect();
-        for partition in owned {
-            gate.shut(partition);
-            self.membership.inbox.shut(partition);
-        }
+        self.membership.lose(&mut gate, &owned);
     }
 
     /// Pauses fetching while the inbox stays full, and goes on when there is room.
@@ -241,10 +238,7 @@ impl MemberContext {
         let Some(membership) = self.membership.upgrade() else { return };
         let mut gate = membership.gate.lock();
         let lost: Vec<u32> = partitions.elements().iter().filter_map(|element| u32::try_from(element.partition()).ok()).collect();
-        for &partition in &lost {
-            gate.shut(partition);
-            membership.inbox.shut(partition);
-        }
+        membership.lose(&mut gate, &lost);
         tracing::info!(group = membership.group, topic = membership.topic.name, partitions = ?lost, "partitions revoked");
     }
 }
