@@ -34,7 +34,7 @@ pub use disk::Disk;
 pub use encoding::{Encoding, gzip, zip_of};
 pub use ledger::{Ledger, caught_up, settled};
 pub use log_lines::LogLines;
-pub use proxy::{Network, Proxy};
+pub use proxy::{Network, Proxy, free_address};
 pub use reckoning::{Expected, Misses, reckon, shown, unreadable};
 pub use reports::{Detail, Generator, Policy, Report, Size, Totals, reported_day, today, wide_period};
 pub use sent::{Said, Sent, SharedSent};

@@ -26,6 +26,17 @@ pub enum Network {
     Answers(&'static str),
 }
 
+/// An address that nobody has now, and that no outgoing connection gets while whoever listens there is away: below the ports that the
+/// system gives to those.
+pub async fn free_address() -> SocketAddr {
+    loop {
+        let address = SocketAddr::from(([127, 0, 0, 1], rand::random_range(12_000..32_000)));
+        if TcpListener::bind(address).await.is_ok() {
+            return address;
+        }
+    }
+}
+
 /// Forwards connections to its target until it is cut.
 pub struct Proxy {
     listen: SocketAddr,
@@ -54,6 +65,22 @@ impl Proxy {
     /// Changes how the network behaves, for the connections that are there too.
     pub fn network(&self, network: Network) {
         self.network.send_replace(network);
+    }
+
+    /// Makes the network behave so; none cuts it.
+    pub async fn disturb(&mut self, network: Option<Network>) {
+        match network {
+            Some(network) => self.network(network),
+            None => self.cut().await,
+        }
+    }
+
+    /// Ends whatever [`Proxy::disturb`] began.
+    pub async fn mend(&mut self) {
+        self.network(Network::Sound);
+        if self.forwarding.is_none() {
+            self.restore().await;
+        }
     }
 
     /// Closes the port and every connection, in the middle of whatever they carry.

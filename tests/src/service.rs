@@ -251,6 +251,15 @@ impl Service {
         (answer.status, answer.json())
     }
 
+    /// Waits until `/readyz` answers 503 and names `word` among what is missing.
+    pub async fn misses(&self, word: &str) {
+        until(&format!("/readyz answers 503 and names {word}"), async || {
+            let (status, body) = self.readyz().await;
+            if status == 503 && body["missing"].to_string().contains(word) { Ok(()) } else { Err(format!("{status}: {body}")) }
+        })
+        .await;
+    }
+
     /// An HTTP client of this test's.
     pub fn http(&self) -> reqwest::Client {
         self.http.clone()

@@ -20,6 +20,7 @@ use crate::{
 
 /// Messages of a run.
 const MESSAGES: usize = 200_000;
+
 pub(crate) fn run() {
     table::heading("messages a second through a role, over Kafka (broker on the same two cores) against over the embedded log");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();

@@ -71,33 +71,17 @@ pub(crate) async fn inject(world: &mut World, fault: Fault, random: &mut SmallRn
         }
         Fault::Network(trouble) => {
             for proxy in &mut world.to_kafka {
-                match trouble.network() {
-                    None => proxy.cut().await,
-                    Some(network) => proxy.network(network),
-                }
+                proxy.disturb(trouble.network()).await;
             }
             wait(BEYOND_THE_SESSION).await;
             for proxy in &mut world.to_kafka {
-                match trouble.network() {
-                    None => proxy.restore().await,
-                    Some(_) => proxy.network(tlsrpt_tests::Network::Sound),
-                }
+                proxy.mend().await;
             }
         }
         Fault::Database(trouble) => {
-            let proxy = &mut world.to_database;
-            match trouble.network() {
-                None => {
-                    proxy.cut().await;
-                    wait(OUTAGE).await;
-                    proxy.restore().await;
-                }
-                Some(network) => {
-                    proxy.network(network);
-                    wait(OUTAGE).await;
-                    proxy.network(tlsrpt_tests::Network::Sound);
-                }
-            }
+            world.to_database.disturb(trouble.network()).await;
+            wait(OUTAGE).await;
+            world.to_database.mend().await;
         }
         Fault::Rebalances => {
             for round in 0..2 {

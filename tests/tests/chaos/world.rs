@@ -13,7 +13,8 @@ use tempfile::TempDir;
 use tlsrpt_kafka_broker::{Cluster, ClusterOptions};
 use tlsrpt_store::embedded::{Embedded, EmbeddedConfig};
 use tlsrpt_tests::{
-    Caller, Disk, Expected, Ledger, Misses, Operator, Proxy, Role, Sender, Sent, Service, Setup, SharedSent, TenantAccess, reckon, shown,
+    Caller, Disk, Expected, Ledger, Misses, Operator, Proxy, Role, Sender, Sent, Service, Setup, SharedSent, TenantAccess, free_address,
+    reckon, shown,
 };
 
 use crate::{
@@ -100,16 +101,6 @@ pub(crate) struct World {
     clock_library: std::path::PathBuf,
     https_listen: SocketAddr,
     dir: TempDir,
-}
-
-/// An address that nobody has now, and that no outgoing connection gets while a proxy there is cut.
-async fn free_address() -> SocketAddr {
-    loop {
-        let address = SocketAddr::from(([127, 0, 0, 1], rand::random_range(12_000..32_000)));
-        if tokio::net::TcpListener::bind(address).await.is_ok() {
-            return address;
-        }
-    }
 }
 
 /// A proxy at each address, in front of a port of the broker with its number.

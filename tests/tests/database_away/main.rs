@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use tempfile::TempDir;
 use tlsrpt_store::embedded::{Embedded, EmbeddedConfig};
-use tlsrpt_tests::{Encoding, Generator, Proxy, Service, Setup, Size, Totals, settled, until, wide_period};
+use tlsrpt_tests::{Encoding, Generator, Proxy, Setup, Size, Totals, settled, wide_period};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// The engine's library expects an allocator that it does not share with its host.
@@ -50,19 +50,11 @@ impl Server {
     }
 }
 
-async fn readyz_names(service: &Service, word: &str) {
-    until(&format!("/readyz answers 503 and names {word}"), async || {
-        let (status, body) = service.readyz().await;
-        if status == 503 && body["missing"].to_string().contains(word) { Ok(()) } else { Err(format!("{status}: {body}")) }
-    })
-    .await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_waits_visibly_for_a_database_that_comes_late() {
     let mut server = Server::start().await;
     let mut service = server.setup().launch().await;
-    readyz_names(&service, "database").await;
+    service.misses("database").await;
     service.await_line("a dependency is away at the start").await;
     server.proxy.restore().await;
     service.ready().await;
@@ -93,7 +85,7 @@ async fn what_is_acknowledged_while_the_database_is_away_is_stored_once_when_it_
         }
         sent += 2 * batch.len() as u64;
         if round == 0 {
-            readyz_names(&service, "database").await;
+            service.misses("database").await;
             let problem = service.operator().get("/admin/v1/ledger").await;
             assert!(!problem.header("retry-after").is_empty(), "{}", problem.text());
             problem.problem(503, "store-unavailable");
@@ -121,11 +113,11 @@ async fn a_service_ends_in_order_while_the_database_is_away_and_goes_on_after_a_
     for _ in 0..30 {
         service.sender().send(reports.report("example.com", Size::Small).encode(Encoding::Gzip)).await;
     }
-    readyz_names(&service, "database").await;
+    service.misses("database").await;
     service.stop().await;
     // It also ends in order while it still waits for the database at its start.
     service.launch_again().await;
-    readyz_names(&service, "database").await;
+    service.misses("database").await;
     service.stop().await;
     server.proxy.restore().await;
     service.start_again().await;

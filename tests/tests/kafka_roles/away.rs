@@ -1,6 +1,6 @@
 //! Kafka is away.
 
-use tlsrpt_tests::{Encoding, Generator, Role, Service, Size, settled, until};
+use tlsrpt_tests::{Encoding, Generator, Role, Size, settled, until};
 
 use crate::parts::{Database, Kafka, Roles, broker_behind_a_proxy, figure};
 
@@ -19,25 +19,17 @@ fn allow(setup: tlsrpt_tests::Setup) -> tlsrpt_tests::Setup {
     LOUD.iter().fold(setup, |setup, line| setup.allow(line))
 }
 
-async fn names(service: &Service, word: &str) {
-    until(&format!("/readyz answers 503 and names {word}"), async || {
-        let (status, body) = service.readyz().await;
-        if status == 503 && body["missing"].to_string().contains(word) { Ok(()) } else { Err(format!("{status}: {body}")) }
-    })
-    .await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn roles_wait_visibly_for_a_kafka_that_comes_late_and_end_in_order_meanwhile() {
     let (_cluster, mut proxy) = broker_behind_a_proxy().await;
     let kafka = Kafka::at(&proxy.listen().to_string());
     for role in [Role::Edge, Role::Normalizer] {
         let mut service = allow(kafka.role(role)).launch().await;
-        names(&service, "startup").await;
+        service.misses("startup").await;
         service.await_line("a dependency is away at the start").await;
         service.stop().await;
         service.launch_again().await;
-        names(&service, "open the registry topic").await;
+        service.misses("open the registry topic").await;
         proxy.restore().await;
         service.ready().await;
         service.finish().await;
@@ -64,7 +56,7 @@ async fn while_kafka_is_away_reports_are_acknowledged_and_tenants_are_answered()
     assert_eq!(figure(&roles.edge, "tlsrpt_edge_spool_records").await, 30.0);
     assert!(figure(&roles.edge, "tlsrpt_edge_spool_age_seconds").await > 0.0);
     assert_eq!(roles.edge.readyz().await.0, 200, "the edge takes submissions");
-    names(&roles.normalizer, "kafka").await;
+    roles.normalizer.misses("kafka").await;
     assert_eq!(roles.query.readyz().await.0, 200, "the API answers tenants");
     roles.query.tenant(&access.key).json("/v1/summary").await;
     until("the API's figure of Kafka", async || {

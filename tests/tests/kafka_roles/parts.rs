@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 use tempfile::TempDir;
 use tlsrpt_kafka_broker::{Cluster, ClusterOptions};
 use tlsrpt_store::embedded::{Embedded, EmbeddedConfig};
-use tlsrpt_tests::{Operator, Proxy, Role, Service, Setup};
+use tlsrpt_tests::{Operator, Proxy, Role, Service, Setup, free_address};
 use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) const ADMIN_KEY: &str = "the-operators-key";
@@ -20,13 +20,7 @@ pub(crate) async fn broker() -> &'static Cluster {
 
 /// A broker behind a proxy that can be cut.
 pub(crate) async fn broker_behind_a_proxy() -> (Cluster, Proxy) {
-    let listen = loop {
-        // No outgoing connection gets it while the proxy is cut.
-        let address = SocketAddr::from(([127, 0, 0, 1], rand::random_range(12_000..32_000)));
-        if tokio::net::TcpListener::bind(address).await.is_ok() {
-            break address;
-        }
-    };
+    let listen = free_address().await;
     let options = ClusterOptions { advertised_ports: Some(vec![listen.port()]), ..ClusterOptions::default() };
     let cluster = Cluster::start(options).await.unwrap();
     let target = SocketAddr::from(([127, 0, 0, 1], cluster.backend_port(0)));
