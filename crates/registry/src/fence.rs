@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand::RngExt;
 use tlsrpt_log::{FencedWriter, ProduceError, Reader, Record};
 use tlsrpt_record::REGISTRY;
+use tokio::time::Instant;
 
 use crate::{
     error::{CommandError, Contended, NoAnswer},
@@ -22,10 +23,16 @@ const COMMAND_MAX: Duration = Duration::from_secs(30);
 /// How often a command takes the fence anew before it gives up.
 const ATTEMPTS_MAX: u32 = 32;
 
+/// Bounds of the wait for the change of the process that fenced this one out.
+const YIELD_MIN: Duration = Duration::from_millis(20);
+const YIELD_MAX: Duration = Duration::from_secs(5);
+
 /// The right to append, and a reader that knows where the topic ends.
 pub(crate) struct Fence {
     writer: Box<dyn FencedWriter>,
     end: Box<dyn Reader>,
+    /// How long it took to get.
+    took: Duration,
 }
 
 /// A validated change: what to append (nothing when all is as wanted), and what to answer then.
@@ -46,7 +53,7 @@ impl Registry {
     async fn change_unbounded<T>(&self, plan: impl Fn(&View) -> Result<Change<T>, CommandError>) -> Result<T, CommandError> {
         let mut held = self.fence.lock().await;
         let mut in_doubt: Option<Change<T>> = None;
-        for attempt in 0..ATTEMPTS_MAX {
+        for _ in 0..ATTEMPTS_MAX {
             // Taken out while in use: a command that fails or is cancelled leaves no writer behind whose state is unknown.
             let mut fence = match held.take() {
                 Some(fence) => fence,
@@ -67,6 +74,7 @@ impl Registry {
                 }
             }
 
+            let revision = self.followed.revision();
             let planned = plan(&self.followed.view.read());
             let change = match planned {
                 Ok(change) if !change.states.is_empty() => change,
@@ -82,24 +90,31 @@ impl Registry {
                     *held = Some(fence);
                     return Ok(change.answer);
                 }
-                Err(ProduceError::Fenced) => tokio::time::sleep(apart(attempt)).await,
+                Err(ProduceError::Fenced) => {}
                 Err(ProduceError::Unknown) => in_doubt = Some(change),
                 Err(error) => return Err(unavailable(error)),
             }
+            self.give_way(revision, fence.took).await;
         }
         Err(unavailable(Contended { attempts: ATTEMPTS_MAX }))
     }
 
     async fn take_fence(&self) -> Result<Fence, CommandError> {
+        let began = Instant::now();
         let writer = self.log.fenced_writer(REGISTRY.name, WRITER_ID).await.map_err(unavailable)?;
         let end = self.log.reader(REGISTRY.name).await.map_err(unavailable)?;
-        Ok(Fence { writer, end })
+        Ok(Fence { writer, end, took: began.elapsed() })
     }
-}
 
-/// A random wait, so that two processes that fence each other out do not do so in step.
-fn apart(attempt: u32) -> Duration {
-    Duration::from_millis(rand::rng().random_range(0..=u64::from(attempt.min(9)) * 10))
+    /// Lets the process that fenced this one out make its change. Whoever took the fence last is left alone until the view has moved
+    /// on from `revision`, so of any number of processes that race one makes its change each time; two that took the fence back at
+    /// once would keep each other from it for ever. The other may have nothing to change, or be gone, hence the bound: some times
+    /// what it takes to get the fence, and random, so that those who wait do not all come back at once.
+    async fn give_way(&self, revision: u64, took: Duration) {
+        let patience = took.mul_f64(rand::rng().random_range(2.0..4.0)).clamp(YIELD_MIN, YIELD_MAX);
+        // Either way the fence is taken next, and tells what is the case.
+        let _ = tokio::time::timeout(patience, self.followed.changed(revision)).await;
+    }
 }
 
 fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> CommandError {

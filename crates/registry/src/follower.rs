@@ -1,12 +1,6 @@
 //! Reading the topic: once to its end, then for ever.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use parking_lot::RwLock;
 use tlsrpt_log::{ConsumeError, Delivered, Log, Reader};
@@ -26,18 +20,24 @@ const REBUILD_AFTER: Duration = Duration::from_secs(3600);
 /// The view and how far it has followed the topic.
 pub(crate) struct Followed {
     pub(crate) view: RwLock<View>,
-    revision: AtomicU64,
+    revision: watch::Sender<u64>,
     /// The offset up to which the view holds the topic.
     position: watch::Sender<u64>,
 }
 
 impl Followed {
     pub(crate) fn new(view: View, position: u64) -> Self {
-        Self { view: RwLock::new(view), revision: AtomicU64::new(0), position: watch::Sender::new(position) }
+        Self { view: RwLock::new(view), revision: watch::Sender::new(0), position: watch::Sender::new(position) }
     }
 
     pub(crate) fn revision(&self) -> u64 {
-        self.revision.load(Ordering::Acquire)
+        *self.revision.borrow()
+    }
+
+    /// Waits until the view is no more the one of `revision`.
+    pub(crate) async fn changed(&self, revision: u64) {
+        // The sender lives in `self`, so the wait ends by a change alone.
+        let _ = self.revision.subscribe().wait_for(|&now| now != revision).await;
     }
 
     /// Waits until the view holds everything before `offset`.
@@ -50,7 +50,7 @@ impl Followed {
         let mut view = self.view.write();
         change(&mut view);
         // Within the lock: who has read this number sees at least this view.
-        self.revision.fetch_add(1, Ordering::Release);
+        self.revision.send_modify(|revision| *revision += 1);
         drop(view);
         self.moved_to(position);
     }

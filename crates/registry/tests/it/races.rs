@@ -47,6 +47,26 @@ async fn of_two_racing_claims_of_one_domain_exactly_one_wins_and_wins_for_ever()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn processes_that_fence_each_other_out_all_get_their_changes_made() {
+    let fixture = Fixture::new().await;
+    let acme = tenant("acme");
+    fixture.registry.create_tenant(acme.clone(), "Acme".to_owned()).await.unwrap();
+    let claims = (0..4).map(|process| {
+        let (log, acme) = (fixture.log.clone(), acme.clone());
+        tokio::spawn(async move {
+            let registry = Registry::open(log).await.unwrap();
+            for round in 0..3 {
+                registry.claim_domain(&acme, domain(&format!("d{round}.p{process}.example"))).await.unwrap();
+            }
+        })
+    });
+    for claimed in claims.collect::<Vec<_>>() {
+        claimed.await.unwrap();
+    }
+    until("all of them are seen", || fixture.registry.domains(&acme).len() == 12).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_domain_that_changed_hands_many_times_belongs_to_the_last_after_compaction_and_a_restart() {
     let fixture = Fixture::new().await;
     let ids = [tenant("acme"), tenant("bolt")];
