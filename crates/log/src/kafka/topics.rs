@@ -21,11 +21,11 @@ use crate::{
     topic::{Cleanup, Topic},
 };
 
-/// How long the brokers may take to choose leaders for a new topic.
-const LEADERS_PATIENCE: Duration = Duration::from_secs(30);
+/// How long the brokers may take until a new topic has leaders, and until each of them knows it.
+const NEW_TOPIC_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Wait between two looks for them.
-const LEADERS_PAUSE: Duration = Duration::from_millis(50);
+/// Wait between two looks for that.
+const NEW_TOPIC_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long a tombstone is kept: a view that was cut off for less than this misses no removal.
 const TOMBSTONES_MS: u64 = 7 * 86_400_000;
@@ -89,11 +89,11 @@ async fn wait_for_leaders(core: &Arc<Core>, name: &str) -> Result<Found, LogErro
     loop {
         match look(core, name).await? {
             Some(found) if found.has_leaders => return Ok(found),
-            _ if began.elapsed() > LEADERS_PATIENCE => {
+            _ if began.elapsed() > NEW_TOPIC_PATIENCE => {
                 let reason = "the new topic has partitions without a leader".to_owned();
                 return Err(LogError::Unavailable { action: format!("create topic {name}"), reason });
             }
-            _ => tokio::time::sleep(LEADERS_PAUSE).await,
+            _ => tokio::time::sleep(NEW_TOPIC_PAUSE).await,
         }
     }
 }
@@ -181,15 +181,24 @@ fn check_partitions(core: &Core, topic: &Topic, name: &str, found: u32) -> Resul
 
 type Settings = HashMap<String, String>;
 
+/// What the brokers say of `name`, which exists.
 async fn settings(core: &Core, name: &str) -> Result<Settings, KafkaError> {
     let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT));
-    let described = core.admin.describe_configs([&ResourceSpecifier::Topic(name)], &options).await?;
-    match described.into_iter().next() {
-        Some(Ok(ConfigResource { entries, .. })) => {
-            Ok(entries.into_iter().filter_map(|entry| entry.value.map(|value| (entry.name, value))).collect())
+    let began = Instant::now();
+    loop {
+        let described = core.admin.describe_configs([&ResourceSpecifier::Topic(name)], &options).await?;
+        match described.into_iter().next() {
+            Some(Ok(ConfigResource { entries, .. })) if !entries.is_empty() => {
+                return Ok(entries.into_iter().filter_map(|entry| entry.value.map(|value| (entry.name, value))).collect());
+            }
+            // Any broker may answer, and one that has not heard of a new topic yet names no setting at all.
+            Some(Ok(_) | Err(RDKafkaErrorCode::UnknownTopicOrPartition)) if began.elapsed() < NEW_TOPIC_PATIENCE => {
+                tokio::time::sleep(NEW_TOPIC_PAUSE).await;
+            }
+            Some(Ok(_)) => return Err(KafkaError::AdminOp(RDKafkaErrorCode::UnknownTopicOrPartition)),
+            Some(Err(code)) => return Err(KafkaError::AdminOp(code)),
+            None => return Err(KafkaError::Canceled),
         }
-        Some(Err(code)) => Err(KafkaError::AdminOp(code)),
-        None => Err(KafkaError::Canceled),
     }
 }
 
@@ -231,15 +240,15 @@ fn check_settings(core: &Core, topic: &Topic, name: &str, found: &Found, setting
             tracing::warn!(topic = name, kept_bytes, "Kafka drops records of this topic by size, processed or not: set retention.bytes=-1");
         }
     }
-    let in_sync = number("min.insync.replicas").and_then(|in_sync| usize::try_from(in_sync).ok()).unwrap_or(1);
+    let in_sync = number("min.insync.replicas").and_then(|in_sync| usize::try_from(in_sync).ok());
     if found.brokers > 1 && found.replicas < 2 {
         tracing::warn!(
             topic = name,
             "the topic has one copy: what is acknowledged is lost with its broker. Give it three, and min.insync.replicas=2"
         );
-    } else if found.replicas >= REPLICAS_SAFE && in_sync < 2 {
+    } else if let Some(in_sync) = in_sync.filter(|&in_sync| found.replicas >= REPLICAS_SAFE && in_sync < 2) {
         tracing::warn!(topic = name, in_sync, "a record is acknowledged when one broker has it: set min.insync.replicas=2");
-    } else if found.replicas > 1 && in_sync >= found.replicas {
+    } else if let Some(in_sync) = in_sync.filter(|&in_sync| found.replicas > 1 && in_sync >= found.replicas) {
         tracing::warn!(
             topic = name,
             in_sync,
