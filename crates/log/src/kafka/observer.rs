@@ -9,10 +9,10 @@ use std::{
 
 use parking_lot::Mutex;
 use rdkafka::{
-    Message as _, Offset, TopicPartitionList,
+    ClientConfig, Message as _, Offset, TopicPartitionList,
     config::FromClientConfigAndContext as _,
     consumer::{BaseConsumer, Consumer as _},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
 };
 
 use super::{
@@ -42,8 +42,8 @@ impl Observers {
         let mut properties = core.config.reader(group);
         // One record of each partition is wanted.
         properties.set("queued.min.messages", "1").set("fetch.message.max.bytes", "1024");
-        let client = BaseConsumer::from_config_and_context(&properties, Voice::default()).map_err(|error| config_error(&error))?;
-        let observer = Arc::new(Mutex::new(Observer { client: EndsAside::new(client), appended_at_ms: HashMap::new() }));
+        let client = client(&properties).map_err(|error| config_error(&error))?;
+        let observer = Arc::new(Mutex::new(Observer { client, properties, appended_at_ms: HashMap::new() }));
         observers.insert(group.to_owned(), Arc::clone(&observer));
         Ok(observer)
     }
@@ -57,7 +57,7 @@ pub(super) async fn lag(core: &Arc<Core>, topic: Arc<DeclaredTopic>, group: &str
         let began = Instant::now();
         loop {
             match observer.lock().lag(&topic) {
-                Err(error) if is_settling(&error) && began.elapsed() < REQUEST_TIMEOUT => {}
+                Err(error) if (is_settling(&error) || is_mistaken(&error)) && began.elapsed() < REQUEST_TIMEOUT => {}
                 answer => return answer,
             }
             thread::sleep(SETTLING_PAUSE);
@@ -70,6 +70,7 @@ pub(super) async fn lag(core: &Arc<Core>, topic: Arc<DeclaredTopic>, group: &str
 /// A client that asks for a group's offsets and never joins it. Its methods block.
 pub(super) struct Observer {
     client: EndsAside<BaseConsumer<Voice>>,
+    properties: ClientConfig,
     /// When the record at an offset was taken, by topic and partition: it is asked for once as long as the group stands still.
     appended_at_ms: HashMap<(String, u32), (u64, i64)>,
 }
@@ -87,7 +88,15 @@ pub(super) struct Stand {
 
 impl Observer {
     /// How the group stands in each partition.
-    pub(super) fn stand(&self, topic: &DeclaredTopic) -> Result<BTreeMap<u32, Stand>, KafkaError> {
+    pub(super) fn stand(&mut self, topic: &DeclaredTopic) -> Result<BTreeMap<u32, Stand>, KafkaError> {
+        let stands = self.ask_stand(topic);
+        if stands.as_ref().is_err_and(is_mistaken) {
+            self.client = client(&self.properties)?;
+        }
+        stands
+    }
+
+    fn ask_stand(&self, topic: &DeclaredTopic) -> Result<BTreeMap<u32, Stand>, KafkaError> {
         let committed = self.client.committed_offsets(all_of(topic), REQUEST_TIMEOUT)?;
         let mut stands = BTreeMap::new();
         for partition in 0..topic.partitions {
@@ -157,6 +166,16 @@ impl Observer {
         self.client.unassign()?;
         Ok(stamps.into_iter().min())
     }
+}
+
+fn client(properties: &ClientConfig) -> Result<EndsAside<BaseConsumer<Voice>>, KafkaError> {
+    BaseConsumer::from_config_and_context(properties, Voice::default()).map(EndsAside::new)
+}
+
+/// Whether the client has a wrong picture of a topic that is there. When brokers come and go librdkafka may keep one with partitions
+/// missing, and believes it for a quarter of an hour; a new client has none.
+fn is_mistaken(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition)
 }
 
 fn all_of(topic: &DeclaredTopic) -> TopicPartitionList {
