@@ -152,7 +152,8 @@ impl Intake {
         let id = SubmissionId::now();
         let bytes = payload.len();
         counters.received_bytes.inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
-        let submission = Submission { id, channel, address, remote_ip: Some(peer.ip), content_type, trust, replay: false, payload };
+        let submission =
+            Submission { id, channel, address, remote_ip: Some(peer.ip), content_type, trust, mail: None, replay: false, payload };
         let handed_over = Instant::now();
         let answer = self.append(submission.into_record()).await;
         self.metrics.ack_seconds.observe(handed_over.elapsed().as_secs_f64());

@@ -137,6 +137,7 @@ fn envelope<'a>(submission: &'a Submission, now: UnixMillis, outcome: Outcome<'a
         replay: submission.replay,
         normalized_at: now,
         outcome,
+        mail: None,
     }
 }
 

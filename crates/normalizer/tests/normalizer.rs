@@ -51,6 +51,7 @@ fn submission(payload: impl Into<Bytes>) -> Submission {
         remote_ip: Some("192.0.2.1".parse().unwrap()),
         content_type: None,
         trust: Trust::None,
+        mail: None,
         replay: false,
         payload: payload.into(),
     }

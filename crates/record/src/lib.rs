@@ -10,8 +10,8 @@ mod tenant;
 mod topics;
 
 pub use id::{SubmissionId, SubmissionIdError};
-pub use normalized::{FailureRecord, NORMALIZED_FORMAT, Normalized, NormalizedError, Outcome, PolicyRecord};
+pub use normalized::{FailureRecord, MailRecord, NORMALIZED_FORMAT, Normalized, NormalizedError, Outcome, PolicyRecord};
 pub use poison::{POISON_MAX, POISON_WINDOW, PoisonExceeded, PoisonRation, REASON_LOST, REASON_UNREADABLE, lost, unreadable};
-pub use submission::{Channel, Submission, SubmissionError};
+pub use submission::{Channel, MailFacts, Origin, Submission, SubmissionError};
 pub use tenant::{TENANT_ID_MAX_BYTES, TenantId, TenantIdError};
 pub use topics::{NORMALIZED, NORMALIZER_GROUP, RECORD_MAX_BYTES, REGISTRY, SUBMISSIONS, WRITER_GROUP};

@@ -14,7 +14,7 @@ use tlsrpt_report::{Day, Period, PolicyClass, PolicyMode, ReportKey, ResultType,
 use crate::{id::SubmissionId, submission::Channel};
 
 /// The format that [`Normalized::encode`] writes. A reader knows this one and every one before it.
-pub const NORMALIZED_FORMAT: u8 = 1;
+pub const NORMALIZED_FORMAT: u8 = 2;
 
 /// The outcome of one submission, without its payload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,64 @@ pub struct Normalized<'a> {
     /// Rows, or why there are none.
     #[serde(borrow)]
     pub outcome: Outcome<'a>,
+    /// What is known of a mail; none of what came by HTTPS. Since format 2.
+    #[serde(borrow)]
+    pub mail: Option<MailRecord<'a>>,
+}
+
+/// What is known of a mail. Texts that are missing are empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailRecord<'a> {
+    /// The `From` header, decoded.
+    pub sender: &'a str,
+    /// The `Subject` header, decoded.
+    pub subject: &'a str,
+    /// The host name that the client gave.
+    pub helo: &'a str,
+    /// The reverse-path; none when it is not known, empty when it is the null reverse-path.
+    pub mail_from: Option<&'a str>,
+    /// The addresses here that it was sent to.
+    pub recipients: Vec<&'a str>,
+    /// The TLS version that it came in over; empty in plain text.
+    pub tls: &'a str,
+    /// The results of DKIM, SPF and the connecting host's name (RFC 8601 2.2).
+    pub authentication: &'a str,
+    /// The domain whose signature verified.
+    pub signer: &'a str,
+    /// Whether DNS was away, so that the trust is not the last word.
+    pub deferred: bool,
+}
+
+/// [`Normalized`] as format 1 had it.
+#[derive(Deserialize)]
+struct Format1<'a> {
+    submission_id: SubmissionId,
+    channel: Channel,
+    address: Option<&'a str>,
+    remote_ip: Option<IpAddr>,
+    content_type: Option<&'a str>,
+    trust: Trust,
+    replay: bool,
+    normalized_at: UnixMillis,
+    #[serde(borrow)]
+    outcome: Outcome<'a>,
+}
+
+impl<'a> From<Format1<'a>> for Normalized<'a> {
+    fn from(old: Format1<'a>) -> Self {
+        Self {
+            submission_id: old.submission_id,
+            channel: old.channel,
+            address: old.address,
+            remote_ip: old.remote_ip,
+            content_type: old.content_type,
+            trust: old.trust,
+            replay: old.replay,
+            normalized_at: old.normalized_at,
+            outcome: old.outcome,
+            mail: None,
+        }
+    }
 }
 
 /// What became of a submission.
@@ -167,9 +225,11 @@ impl<'a> Normalized<'a> {
     /// [`NormalizedError`] when the value is not one that [`Normalized::encode`] wrote.
     pub fn decode(value: &'a [u8]) -> Result<(Self, &'a [u8]), NormalizedError> {
         let (&format, rest) = value.split_first().ok_or(NormalizedError::Empty)?;
-        if format > NORMALIZED_FORMAT {
-            return Err(NormalizedError::Newer { found: format });
+        match format {
+            ..2 => postcard::take_from_bytes::<Format1<'a>>(rest).map(|(old, payload)| (old.into(), payload)),
+            NORMALIZED_FORMAT => postcard::take_from_bytes(rest),
+            found => return Err(NormalizedError::Newer { found }),
         }
-        postcard::take_from_bytes(rest).map_err(NormalizedError::Damaged)
+        .map_err(NormalizedError::Damaged)
     }
 }

@@ -69,6 +69,7 @@ fn entry<'a>(submission_id: SubmissionId, at_ms: i64, reason: &'static str, deta
         replay: false,
         normalized_at: UnixMillis(at_ms),
         outcome: Outcome::Rejected { reason, detail },
+        mail: None,
     }
 }
 

@@ -39,6 +39,34 @@ impl Channel {
     }
 }
 
+/// What is known of a mail beside its text. Evidence, not authority: the client chose the envelope.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MailFacts {
+    /// The host name that the client gave (RFC 5321 4.1.1.1).
+    pub helo: Option<String>,
+    /// The reverse-path (RFC 5321 4.1.1.2); the empty text is the null reverse-path.
+    pub mail_from: Option<String>,
+    /// The addresses here that it was sent to, in the order given.
+    pub recipients: Vec<String>,
+    /// The TLS version that it came in over, such as `TLSv1.3`; none in plain text.
+    pub tls: Option<String>,
+    /// What was found of its origin; none before that was looked at.
+    pub origin: Option<Origin>,
+}
+
+/// What was found of a mail's origin, beside the [`Trust`] that follows from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Origin {
+    /// The results of DKIM, SPF and the connecting host's name, as RFC 8601 2.2 writes them (`resinfo`s, with `; ` between).
+    pub authentication: String,
+    /// The domain whose signature verified, the aligned one first; empty when none did.
+    pub signer: String,
+    /// Whether DNS was away, so that the trust is not the last word.
+    pub deferred: bool,
+}
+
 /// What the edge took in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submission {
@@ -54,6 +82,8 @@ pub struct Submission {
     pub content_type: Option<String>,
     /// How its origin was verified.
     pub trust: Trust,
+    /// What else is known of a mail; none of what came by HTTPS.
+    pub mail: Option<MailFacts>,
     /// Whether an operator sent it through again: it may then replace what the same submission led to before.
     pub replay: bool,
     /// The payload as received.
@@ -75,6 +105,7 @@ const REMOTE_IP: &str = "remote-ip";
 const CONTENT_TYPE: &str = "content-type";
 const TRUST: &str = "trust";
 const REPLAY: &str = "replay";
+const MAIL: &str = "mail";
 
 impl Submission {
     /// The record to append.
@@ -93,6 +124,10 @@ impl Submission {
         }
         if let Some(content_type) = self.content_type {
             header(CONTENT_TYPE, content_type.into());
+        }
+        // JSON, so that a field that a later version adds is passed over by this one.
+        if let Some(facts) = self.mail.and_then(|mail| serde_json::to_vec(&mail).ok()) {
+            header(MAIL, facts.into());
         }
         if self.replay {
             header(REPLAY, Bytes::from_static(b"1"));
@@ -117,6 +152,11 @@ impl Submission {
             address: text(ADDRESS)?.map(str::to_owned),
             remote_ip: text(REMOTE_IP)?.map(|ip| ip.parse().map_err(|_| SubmissionError { header: REMOTE_IP })).transpose()?,
             content_type: text(CONTENT_TYPE)?.map(str::to_owned),
+            mail: record
+                .header(MAIL)
+                .map(|facts| serde_json::from_slice(facts))
+                .transpose()
+                .map_err(|_| SubmissionError { header: MAIL })?,
             replay: record.header(REPLAY).is_some(),
             payload: record.value.clone(),
         })

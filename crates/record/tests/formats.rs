@@ -6,7 +6,8 @@ use bytes::Bytes;
 use proptest::{prelude::*, sample::select};
 use tlsrpt_log::Record;
 use tlsrpt_record::{
-    Channel, FailureRecord, NORMALIZED_FORMAT, Normalized, NormalizedError, Outcome, PolicyRecord, Submission, SubmissionId,
+    Channel, FailureRecord, MailFacts, MailRecord, NORMALIZED_FORMAT, Normalized, NormalizedError, Origin, Outcome, PolicyRecord,
+    Submission, SubmissionId,
 };
 use tlsrpt_report::{Day, Period, PolicyClass, PolicyMode, ReportKey, ResultType, Trust, UnixMillis, UnixSeconds};
 
@@ -70,11 +71,29 @@ fn stored() -> Normalized<'static> {
         replay: false,
         normalized_at: UnixMillis(1_790_000_000_123),
         outcome: Outcome::Stored(vec![policy()]),
+        mail: None,
     }
+}
+
+fn mailed() -> Normalized<'static> {
+    let mail = MailRecord {
+        sender: "Reports <tls@example.net>",
+        subject: "Report Domain: example.com",
+        helo: "mx.example.net",
+        mail_from: Some(""),
+        recipients: vec!["addr@reports.example"],
+        tls: "TLSv1.3",
+        authentication: "dkim=pass header.d=example.net",
+        signer: "example.net",
+        deferred: true,
+    };
+    Normalized { channel: Channel::Smtp, content_type: None, trust: Trust::DkimAligned, mail: Some(mail), ..stored() }
 }
 
 /// Format 1 of `stored()` with the payload `payload`, as the first version wrote it.
 const FORMAT_1: &str = include_str!("formats/normalized-1.hex");
+/// Format 2 of `mailed()` with the payload `payload`.
+const FORMAT_2: &str = include_str!("formats/normalized-2.hex");
 
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
@@ -90,9 +109,17 @@ fn a_normalized_record_of_format_1_is_read_as_it_was_written() {
 }
 
 #[test]
+fn a_normalized_record_of_format_2_is_read_as_it_was_written() {
+    let value = bytes(FORMAT_2);
+    let (normalized, payload) = Normalized::decode(&value).unwrap();
+    assert_eq!(normalized, mailed());
+    assert_eq!(payload, b"payload");
+}
+
+#[test]
 fn what_is_written_today_is_the_format_that_the_fixture_holds() {
-    assert_eq!(NORMALIZED_FORMAT, 1, "a new format: keep the fixture of the old one and add its own");
-    assert_eq!(&stored().encode(b"payload").unwrap().value[..], bytes(FORMAT_1));
+    assert_eq!(NORMALIZED_FORMAT, 2, "a new format: keep the fixture of the old one and add its own");
+    assert_eq!(&mailed().encode(b"payload").unwrap().value[..], bytes(FORMAT_2));
 }
 
 #[test]
@@ -111,6 +138,7 @@ fn a_header_that_is_not_known_is_passed_over_and_one_that_is_missing_is_named() 
         remote_ip: None,
         content_type: None,
         trust: Trust::DkimAligned,
+        mail: Some(MailFacts { mail_from: Some(String::new()), ..MailFacts::default() }),
         replay: true,
         payload: Bytes::from_static(b"{}"),
     };
@@ -122,6 +150,21 @@ fn a_header_that_is_not_known_is_passed_over_and_one_that_is_missing_is_named() 
 }
 
 prop_compose! {
+    fn mails()(
+        helo in proptest::option::of("\\PC{0,20}"),
+        mail_from in proptest::option::of("\\PC{0,20}"),
+        recipients in proptest::collection::vec("[a-z]{1,9}@[a-z.]{1,9}", 0..3),
+        tls in proptest::option::of(Just("TLSv1.3".to_owned())),
+        origin in proptest::option::of(
+            ("\\PC{0,20}", "[a-z.]{0,9}", any::<bool>())
+                .prop_map(|(authentication, signer, deferred)| Origin { authentication, signer, deferred })
+        ),
+    ) -> MailFacts {
+        MailFacts { helo, mail_from, recipients, tls, origin }
+    }
+}
+
+prop_compose! {
     fn submissions()(
         low in any::<u128>(),
         channel in select(vec![Channel::Https, Channel::Smtp, Channel::Import]),
@@ -129,12 +172,13 @@ prop_compose! {
         address in proptest::option::of("[a-z0-9]{1,30}"),
         remote_ip in proptest::option::of(any::<std::net::IpAddr>()),
         content_type in proptest::option::of("\\PC{0,40}"),
+        mail in proptest::option::of(mails()),
         replay in any::<bool>(),
         payload in proptest::collection::vec(any::<u8>(), 0..200),
     ) -> Submission {
         // Version and variant of a UUIDv7; the rest is anything.
         let uuid = low & !(0xf << 76) & !(0x3 << 62) | (0x7 << 76) | (0x2 << 62);
-        Submission { id: SubmissionId(uuid::Uuid::from_u128(uuid)), channel, address, remote_ip, content_type, trust, replay, payload: payload.into() }
+        Submission { id: SubmissionId(uuid::Uuid::from_u128(uuid)), channel, address, remote_ip, content_type, trust, mail, replay, payload: payload.into() }
     }
 }
 

@@ -131,6 +131,7 @@ impl Store {
             remote_ip: row.remote_ip.map(canonical),
             content_type: some(row.content_type),
             trust: Trust::from_name(&row.trust_name).unwrap_or(Trust::None),
+            mail: None,
             replay: true,
             payload: row.payload.0.into(),
         }))

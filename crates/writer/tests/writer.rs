@@ -48,6 +48,7 @@ fn rejected(detail: &str) -> Record {
         replay: false,
         normalized_at: UnixMillis(1),
         outcome: Outcome::Rejected { reason: "not-json", detail },
+        mail: None,
     }
     .encode(b"payload")
     .unwrap()

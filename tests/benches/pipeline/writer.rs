@@ -108,6 +108,7 @@ pub(crate) fn submission(number: usize) -> Submission {
         remote_ip: None,
         content_type: None,
         trust: Trust::None,
+        mail: None,
         replay: false,
         payload: Bytes::from(samples::gzip(samples::report(number, "bench.example", number % 3).as_bytes())),
     }

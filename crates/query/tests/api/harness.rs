@@ -211,6 +211,7 @@ impl Api {
             remote_ip: Some("192.0.2.1".parse().unwrap()),
             content_type: Some("application/tlsrpt+json".to_owned()),
             trust: Trust::None,
+            mail: None,
             replay: false,
             payload: payload.into().into(),
         };

@@ -214,6 +214,7 @@ pub(crate) fn sent(at: UnixMillis, n: u128, policies: Vec<PolicyRecord<'static>>
         replay: false,
         normalized_at: UnixMillis(at.0 + 1000),
         outcome: Outcome::Stored(policies),
+        mail: None,
     };
     Sent { outcome, payload: format!("payload {n} \0\u{fffd}").into_bytes() }
 }
