@@ -1,7 +1,8 @@
 //! Every bound on what one payload may cost, the unit last in the name. Beyond a hard bound a payload is refused with a
 //! reason of its own; where the doc says "kept", what lies beyond is cut with a warning and the rest is used.
 
-/// Most bytes that one payload may decompress to, all its layers' and archive entries' output together.
+/// Most bytes that one payload may decompress to, all its layers' and archive entries' output together; in a mail, all its
+/// parts' together.
 pub const DECOMPRESSED_MAX_BYTES: usize = 64 << 20;
 
 /// Output below this many bytes is never held to [`COMPRESSION_MAX_RATIO`]: a short report of one repeated policy
@@ -17,11 +18,26 @@ pub const LAYERS_MAX_COUNT: u32 = 2;
 /// Most members of one gzip file. Block-wise writers make one for each 64 KiB.
 pub const GZIP_MEMBERS_MAX_COUNT: usize = 2_000;
 
-/// Most documents in one payload.
+/// Most documents in one payload or mail.
 pub const DOCUMENTS_MAX_COUNT: usize = 100;
 
 /// Most entries that are looked at in a zip archive, whatever they hold.
 pub const ZIP_ENTRIES_MAX_COUNT: usize = 1_000;
+
+/// Most parts of one mail, those of attached mails and the files in its texts included.
+pub const MAIL_PARTS_MAX_COUNT: usize = 1_000;
+
+/// Deepest nesting of multiparts and attached mails in a mail. A forward adds two.
+pub const MAIL_DEPTH_MAX_LEVELS: usize = 32;
+
+/// Most bytes of headers in one mail, all its parts' together.
+pub const MAIL_HEADERS_MAX_BYTES: usize = 1 << 20;
+
+/// Most bytes that are read of one header field; what lies beyond is passed over.
+pub const MAIL_FIELD_MAX_BYTES: usize = 2_048;
+
+/// Most bytes kept of a mail's sender, subject or file name.
+pub const MAIL_TEXT_MAX_BYTES: usize = 1_024;
 
 /// Most elements of `policies`.
 pub const POLICIES_MAX_COUNT: usize = 10_000;

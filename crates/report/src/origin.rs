@@ -40,10 +40,15 @@ impl<'a> Context<'a> {
 }
 
 /// `<d>` of the subject `Report Domain: <d> Submitter: <s> Report-ID: <id>` (RFC 8460 5.3).
-fn subject_domain(subject: &str) -> Option<&str> {
+pub(crate) fn subject_domain(subject: &str) -> Option<&str> {
     const LABEL: &str = "report domain:";
     let at = subject.as_bytes().windows(LABEL.len()).position(|window| window.eq_ignore_ascii_case(LABEL.as_bytes()))?;
     subject.get(at + LABEL.len()..)?.split_whitespace().next()
+}
+
+/// Whether a file name has the form that RFC 8460 5.1 gives to reports; DMARC's has another ending (RFC 7489 7.2.1.1).
+pub(crate) fn names_report(name: &str) -> bool {
+    name.to_ascii_lowercase().contains(".json") && FileName::read(name).is_some_and(|file| file.period.is_some())
 }
 
 /// `sender!policy-domain!begin!end[!unique].json[.gz]` (RFC 8460 5.1).

@@ -30,11 +30,32 @@ pub enum Reject {
     #[error("the gzip file has more than {} members: compress the report as one", limits::GZIP_MEMBERS_MAX_COUNT)]
     TooManyMembers,
     /// More documents than [`limits::DOCUMENTS_MAX_COUNT`].
-    #[error("the payload holds more than {} documents: send fewer reports at a time", limits::DOCUMENTS_MAX_COUNT)]
+    #[error("there are more than {} documents in it: send fewer reports at a time", limits::DOCUMENTS_MAX_COUNT)]
     TooManyDocuments,
     /// More archive entries than [`limits::ZIP_ENTRIES_MAX_COUNT`].
     #[error("the zip archive holds more than {} entries: send the report alone", limits::ZIP_ENTRIES_MAX_COUNT)]
     TooManyEntries,
+    /// A mail without anything that looks like a report.
+    #[error("there is no TLS report in the mail: attach it as JSON or gzip of it (RFC 8460 5.3)")]
+    NoReport,
+    /// A DMARC report, plain, compressed or as feedback, where a TLS report ought to be.
+    #[error("this is a DMARC report, not a TLS report: send it to the address in the domain's DMARC record")]
+    DmarcReport,
+    /// The mail says that another one could not be delivered.
+    #[error("the mail tells that another mail could not be delivered, and holds no report")]
+    Bounce,
+    /// The mail was sent by a machine as an answer or a notice.
+    #[error("the mail is an automatic answer or notice, and holds no report")]
+    AutoReply,
+    /// More parts than [`limits::MAIL_PARTS_MAX_COUNT`].
+    #[error("the mail has more than {} parts: send fewer reports at a time", limits::MAIL_PARTS_MAX_COUNT)]
+    TooManyParts,
+    /// Parts nested deeper than [`limits::MAIL_DEPTH_MAX_LEVELS`].
+    #[error("the parts of the mail are nested deeper than {} levels: attach the report itself", limits::MAIL_DEPTH_MAX_LEVELS)]
+    PartsTooDeep,
+    /// More headers than [`limits::MAIL_HEADERS_MAX_BYTES`].
+    #[error("the headers of the mail are longer than {} bytes, as no report's are", limits::MAIL_HEADERS_MAX_BYTES)]
+    HeadersTooLarge,
     /// Not JSON, even after repair.
     #[error("the text is not JSON and cannot be repaired: send a whole RFC 8460 report")]
     NotJson,
@@ -69,7 +90,7 @@ pub enum Reject {
 
 impl Reject {
     /// Every code that [`Reject::code`] gives.
-    pub const CODES: [&'static str; 19] = [
+    pub const CODES: [&'static str; 26] = [
         "unknown-form",
         "corrupt-gzip",
         "corrupt-zip",
@@ -80,6 +101,13 @@ impl Reject {
         "too-many-members",
         "too-many-documents",
         "too-many-entries",
+        "no-report",
+        "dmarc-report",
+        "bounce",
+        "auto-reply",
+        "too-many-parts",
+        "parts-too-deep",
+        "headers-too-large",
         "not-json",
         "not-an-object",
         "duplicate-key",
@@ -105,6 +133,13 @@ impl Reject {
             Self::TooManyMembers => "too-many-members",
             Self::TooManyDocuments => "too-many-documents",
             Self::TooManyEntries => "too-many-entries",
+            Self::NoReport => "no-report",
+            Self::DmarcReport => "dmarc-report",
+            Self::Bounce => "bounce",
+            Self::AutoReply => "auto-reply",
+            Self::TooManyParts => "too-many-parts",
+            Self::PartsTooDeep => "parts-too-deep",
+            Self::HeadersTooLarge => "headers-too-large",
             Self::NotJson => "not-json",
             Self::NotAnObject => "not-an-object",
             Self::DuplicateKey { .. } => "duplicate-key",

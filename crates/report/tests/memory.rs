@@ -4,9 +4,10 @@
 
 use std::io::{Cursor, Write};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use flate2::{Compression, write::GzEncoder};
 use peak_alloc::PeakAlloc;
-use tlsrpt_report::{Context, Reject, Report, UnixMillis, limits, open, parse, redact};
+use tlsrpt_report::{Context, Reject, Report, UnixMillis, limits, open, open_mail, parse, redact};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 #[global_allocator]
@@ -54,8 +55,64 @@ fn cost(payload: &[u8]) -> (Result<usize, Reject>, usize) {
     (outcome, MEMORY.peak_usage().saturating_sub(before))
 }
 
+/// The same for a mail, documents copied out of it included.
+fn mail_cost(raw: &[u8]) -> (Result<usize, Reject>, usize) {
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    let mail = open_mail(raw);
+    let outcome = mail.content.as_ref().map_err(Clone::clone).and_then(|documents| {
+        let mut policies = 0;
+        for document in documents {
+            policies += parse(&document.document, &mail.context(document, UnixMillis(1_778_846_400_000)))?.policies.len();
+        }
+        Ok(policies)
+    });
+    drop(mail);
+    (outcome, MEMORY.peak_usage().saturating_sub(before))
+}
+
+fn mixed(parts: impl Iterator<Item = String>) -> Vec<u8> {
+    let parts: String = parts.map(|part| format!("--b\r\n{part}\r\n")).collect();
+    format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n{parts}--b--\r\n").into_bytes()
+}
+
+fn base64(content: &[u8]) -> String {
+    format!("Content-Transfer-Encoding: base64\r\n\r\n{}", BASE64_STANDARD.encode(content))
+}
+
+fn check_mails() {
+    let near = limits::DECOMPRESSED_MAX_BYTES - (1 << 20);
+    let counted = "{\"summary\":{\"total-successful-session-count\":1}}";
+    let report = repeated("{\"policies\":[", counted, "]}", 48 << 10);
+    let nested = (0..24).fold(vec![b'x'; 2 << 20], |mail, _| {
+        format!("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n{}", String::from_utf8(mail).unwrap())
+            .replace('=', "=3D")
+            .into_bytes()
+    });
+    let cases: Vec<(&str, Vec<u8>, Result<(), Reject>)> = vec![
+        ("parts without end", mixed((0..2_000_000).map(|_| "\r\n".to_owned())), Err(Reject::TooManyParts)),
+        ("a header without end", "A: b\r\n".repeat(5_000_000).into_bytes(), Err(Reject::HeadersTooLarge)),
+        ("bombs", mixed((0..50).map(|_| base64(&bomb(b' ')))), Err(Reject::CompressionRatio)),
+        ("attachments that add up", mixed((0..3).map(|_| base64(&repeated("{\"x\":[", "1", "]}", near / 2)))), Err(Reject::TooLarge)),
+        ("a mail coded again and again", nested, Err(Reject::NoReport)),
+        ("blanks", vec![b' '; 32 << 20], Err(Reject::NoReport)),
+        ("reports", mixed((0..90).map(|_| base64(&report))), Ok(())),
+    ];
+    for (name, raw, expected) in cases {
+        let (outcome, peak) = mail_cost(&raw);
+        let allowed = limits::DECOMPRESSED_MAX_BYTES * MULTIPLE;
+        println!("a mail of {name}, {} MiB: {} MiB", raw.len() >> 20, peak >> 20);
+        assert!(peak <= allowed, "{name}: {peak} bytes at the peak, {allowed} allowed");
+        assert_eq!(outcome.map(|_| ()), expected, "{name}");
+    }
+    let small = mixed(std::iter::once(base64(&repeated("{\"policies\":[", counted, "]}", 0))));
+    let (outcome, peak) = mail_cost(&small);
+    assert_eq!(outcome, Ok(1));
+    assert!(peak < 64 << 10, "{peak} bytes for a mail with a report of one policy");
+}
+
 #[test]
-fn no_payload_takes_memory_beyond_a_multiple_of_the_limit() {
+fn no_payload_and_no_mail_takes_memory_beyond_a_multiple_of_the_limit() {
     let near = limits::DECOMPRESSED_MAX_BYTES - (1 << 20);
     let policies = "{\"policies\":[";
     let counted = "{\"summary\":{\"total-successful-session-count\":1}}";
@@ -98,4 +155,5 @@ fn no_payload_takes_memory_beyond_a_multiple_of_the_limit() {
     let (outcome, peak) = cost(&small);
     assert!(outcome.is_ok());
     assert!(peak < 64 << 10, "{peak} bytes for a report of one policy");
+    check_mails();
 }

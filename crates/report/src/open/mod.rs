@@ -1,5 +1,6 @@
 //! From payload bytes to text: takes off gzip and zip layers, then fixes the text's encoding.
 
+mod dmarc;
 mod gzip;
 mod inflate;
 mod text;
@@ -14,6 +15,7 @@ use crate::{
     warning::{Marks, WarningCode},
 };
 
+pub(crate) use dmarc::is_aggregate as is_dmarc_aggregate;
 use inflate::Budget;
 pub(crate) use text::{Encoding, sniff};
 
@@ -32,21 +34,51 @@ pub struct Document<'p> {
 /// # Errors
 /// A [`Reject`] when no text can be had within [`limits`].
 pub fn open(payload: &[u8]) -> Result<Vec<Document<'_>>, Reject> {
-    let mut opening = Opening { budget: Budget::new(), documents: Vec::new() };
-    opening.unwrap_layer(Cow::Borrowed(payload), 0, Marks::default())?;
-    if opening.documents.is_empty() { Err(Reject::NoDocument) } else { Ok(opening.documents) }
+    let mut opening = Opening::new();
+    opening.add(Cow::Borrowed(payload), Marks::default())?;
+    Ok(opening.into_documents())
 }
 
-struct Opening<'p> {
+/// The documents of one payload, or of all the payloads in a mail, under one budget.
+pub(crate) struct Opening<'p> {
     budget: Budget,
     documents: Vec<Document<'p>>,
 }
 
 impl<'p> Opening<'p> {
+    pub(crate) fn new() -> Self {
+        Self { budget: Budget::new(), documents: Vec::new() }
+    }
+
+    /// Opens one payload and gives the number of its documents, at least one. A payload that is refused leaves none.
+    pub(crate) fn add(&mut self, payload: Cow<'p, [u8]>, marks: Marks) -> Result<usize, Reject> {
+        let before = self.documents.len();
+        let opened = self.unwrap_layer(payload, 0, marks);
+        let added = self.documents.len() - before;
+        match opened {
+            Ok(()) if added > 0 => Ok(added),
+            Ok(()) => Err(Reject::NoDocument),
+            Err(reject) => {
+                self.documents.truncate(before);
+                Err(reject)
+            }
+        }
+    }
+
+    /// Accounts for `bytes` that were decoded on the way to a payload.
+    pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), Reject> {
+        self.budget.spend(bytes)
+    }
+
+    pub(crate) fn into_documents(self) -> Vec<Document<'p>> {
+        self.documents
+    }
+
     /// Takes `bytes`, found under `layers` layers, one step further.
     fn unwrap_layer(&mut self, bytes: Cow<'p, [u8]>, layers: u32, mut marks: Marks) -> Result<(), Reject> {
         let form = match detect(&bytes) {
             Some(form) => form,
+            None if is_dmarc_aggregate(&bytes) => return Err(Reject::DmarcReport),
             None if layers == 0 => return Err(Reject::UnknownForm),
             None => return Err(Reject::NoDocument),
         };
@@ -80,7 +112,9 @@ impl<'p> Opening<'p> {
             let read = entry.read(archive, &mut self.budget).and_then(|bytes| self.unwrap_layer(Cow::Owned(bytes), layers + 1, marks));
             match read {
                 Ok(()) => {}
-                Err(reject @ (Reject::CorruptGzip | Reject::CorruptZip | Reject::NoDocument)) => failure = Some(reject),
+                Err(reject @ (Reject::CorruptGzip | Reject::CorruptZip | Reject::NoDocument | Reject::DmarcReport)) => {
+                    failure = Some(reject)
+                }
                 Err(reject) => return Err(reject),
             }
         }

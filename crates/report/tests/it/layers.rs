@@ -143,6 +143,8 @@ fn a_damaged_archive_is_refused() {
 fn what_is_inside_must_be_json() {
     refused(&gzip(b"hello"), Reject::NoDocument);
     refused(&gzip(b""), Reject::NoDocument);
+    refused(&gzip(b"<feedback></feedback>"), Reject::DmarcReport);
+    refused(&zip(&[("readme.txt", b"hello"), ("report.xml", b"<feedback/><feedback>")]), Reject::DmarcReport);
     refused(b"hello", Reject::UnknownForm);
     refused(b"", Reject::UnknownForm);
 }
