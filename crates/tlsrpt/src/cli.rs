@@ -41,7 +41,7 @@ pub(crate) enum Command {
     Migrate,
     /// Read reports from files and show what is understood, warnings and all; nothing is sent or stored
     Check {
-        /// Reports: JSON, gzip or zip; - is standard input
+        /// Reports: JSON, gzip, zip or whole mails; - is standard input
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// One JSON object a file instead of text

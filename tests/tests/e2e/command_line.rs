@@ -112,6 +112,25 @@ fn check_shows_what_is_understood_of_a_report_and_its_status_tells_whether_it_co
 }
 
 #[test]
+fn check_reads_mails_whatever_their_files_are_called() {
+    let dir = tempfile::tempdir().unwrap();
+    let mails = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/report/tests/mails"));
+    let mail = |name: &str| std::fs::read(mails.join(name)).unwrap();
+    let several = file(&dir, "several.txt", &mail("several.eml"));
+    check(
+        &["check", &several],
+        &[],
+        0,
+        &["mail from Sender Example TLS reports", "Report Domain:", "several-1", "several-2", "company-z.example"],
+    );
+    let person = file(&dir, "person.eml", &mail("none-person.eml"));
+    let output = run(&["check", &several, &person], &[]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("Jörg Müller") && said.contains("rejected (no-report)"), "{said}");
+}
+
+#[test]
 fn versions_and_help_are_told_without_a_service() {
     check(&["version"], &[], 0, &["tlsrpt 0.1.0", "format"]);
     check(&["--version"], &[], 0, &["tlsrpt 0.1.0"]);

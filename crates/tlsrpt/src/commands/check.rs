@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
-use tlsrpt_report::{Context, Domain, Failure, Policy, Report, UnixMillis, UnixSeconds, WarningCode};
+use tlsrpt_report::{Context, Domain, Failure, Mail, Policy, Reject, Report, UnixMillis, UnixSeconds, WarningCode};
 
 /// Reads each file and prints what is understood; the status tells whether every file could be counted.
 pub(crate) fn run(files: &[PathBuf], as_json: bool) -> anyhow::Result<ExitCode> {
@@ -34,36 +34,77 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("read {}", path.display()))
 }
 
-/// What is understood of one payload.
-fn check(path: &Path, payload: &[u8]) -> Value {
+/// What is understood of one file: a payload when its first bytes say so, else a mail.
+fn check(path: &Path, content: &[u8]) -> Value {
     let file = path.display().to_string();
-    let rejected =
-        |reject: &tlsrpt_report::Reject| json!({"file": file, "rejected": {"reason": reject.code(), "detail": reject.to_string()}});
-    let documents = match tlsrpt_report::open(payload) {
-        Ok(documents) => documents,
-        Err(reject) => return rejected(&reject),
-    };
-    let context =
-        Context { received_at: now(), report_domain: None, subject: None, file_name: path.file_name().and_then(|name| name.to_str()) };
-    let mut reports = Vec::with_capacity(documents.len());
-    let mut rejects = Vec::new();
-    for document in &documents {
-        match tlsrpt_report::parse(document, &context) {
-            Ok(report) => reports.push(report_json(&report)),
-            Err(reject) => rejects.push(reject),
+    if tlsrpt_report::detect(content).is_some() {
+        let context =
+            Context { received_at: now(), report_domain: None, subject: None, file_name: path.file_name().and_then(|name| name.to_str()) };
+        return match tlsrpt_report::open(content) {
+            Ok(documents) => {
+                parsed(json!({"file": file}), documents.iter().map(|document| (None, tlsrpt_report::parse(document, &context))))
+            }
+            Err(reject) => rejected(json!({"file": file}), &reject),
+        };
+    }
+    let mail = tlsrpt_report::open_mail(content);
+    let checked = json!({"file": file, "mail": mail_json(&mail)});
+    match &mail.content {
+        Ok(documents) => parsed(
+            checked,
+            documents.iter().map(|document| {
+                let context = mail.context(document, now());
+                (document.file_name.as_deref(), tlsrpt_report::parse(&document.document, &context))
+            }),
+        ),
+        Err(reject) => rejected(checked, reject),
+    }
+}
+
+/// Adds what became of each document, which has the name of its attachment if it came in one.
+fn parsed<'d>(mut checked: Value, documents: impl Iterator<Item = (Option<&'d str>, Result<Report<'d>, Reject>)>) -> Value {
+    let mut reports = Vec::new();
+    let mut skipped = Vec::new();
+    let mut first = None;
+    for (attachment, document) in documents {
+        match document {
+            Ok(report) => reports.push(report_json(&report, attachment)),
+            Err(reject) => {
+                skipped.push(json!({"reason": reject.code(), "detail": reject.to_string(), "attachment": attachment}));
+                first.get_or_insert(reject);
+            }
         }
     }
-    match (reports.is_empty(), rejects.first()) {
-        (true, Some(reject)) => rejected(reject),
+    match first {
+        Some(reject) if reports.is_empty() => rejected(checked, &reject),
         _ => {
-            let skipped: Vec<_> = rejects.iter().map(|reject| json!({"reason": reject.code(), "detail": reject.to_string()})).collect();
-            json!({"file": file, "reports": reports, "skipped": skipped})
+            checked["reports"] = reports.into();
+            checked["skipped"] = skipped.into();
+            checked
         }
     }
 }
 
-fn report_json(report: &Report<'_>) -> Value {
+fn rejected(mut checked: Value, reject: &Reject) -> Value {
+    checked["rejected"] = json!({"reason": reject.code(), "detail": reject.to_string()});
+    checked
+}
+
+fn mail_json(mail: &Mail<'_>) -> Value {
     json!({
+        "sender": mail.sender,
+        "sender_domain": mail.sender_domain.as_ref().map(Domain::as_str),
+        "submitter": mail.submitter.as_ref().map(Domain::as_str),
+        "subject": mail.subject,
+        "report_domain": mail.report_domain,
+        "date": mail.date.map(UnixMillis::rfc3339),
+        "received_at": mail.received_at.map(UnixMillis::rfc3339),
+    })
+}
+
+fn report_json(report: &Report<'_>, attachment: Option<&str>) -> Value {
+    json!({
+        "attachment": attachment,
         "reporter": report.organization,
         "report_id": report.report_id,
         "contact": report.contact,
@@ -129,6 +170,9 @@ fn text(checked: &Value) -> String {
 fn write_text(out: &mut String, checked: &Value) -> std::fmt::Result {
     let list = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     writeln!(out, "{}", plain(&checked["file"]))?;
+    if let Some(mail) = checked.get("mail") {
+        writeln!(out, "  mail from {}: {}", plain(&mail["sender"]), plain(&mail["subject"]))?;
+    }
     if let Some(rejected) = checked.get("rejected") {
         return writeln!(out, "  rejected ({}): {}", plain(&rejected["reason"]), plain(&rejected["detail"]));
     }
@@ -137,6 +181,9 @@ fn write_text(out: &mut String, checked: &Value) -> std::fmt::Result {
     }
     for report in list(checked, "reports") {
         writeln!(out, "  report {} from {}", plain(&report["report_id"]), plain(&report["reporter"]))?;
+        if !report["attachment"].is_null() {
+            writeln!(out, "    attachment {}", plain(&report["attachment"]))?;
+        }
         writeln!(out, "    period {} to {}", plain(&report["period"]["from"]), plain(&report["period"]["to"]))?;
         write_warnings(out, "    ", &list(&report, "warnings"))?;
         for policy in list(&report, "policies") {
@@ -205,6 +252,29 @@ mod tests {
         let text = text(&checked);
         assert!(text.contains("12 successful, 3 failed sessions"), "{text}");
         assert!(!text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn a_mail_is_shown_with_its_sender_its_subject_and_each_report() {
+        let attachment =
+            format!("Content-Disposition: attachment; filename=report.json\r\nContent-Type: application/tlsrpt+json\r\n\r\n{REPORT}");
+        let mail = format!(
+            "From: Sender <a@sender.example>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n{attachment}\r\n--b\r\n{attachment}\r\n--b--\r\n"
+        );
+        let checked = check(Path::new("-"), mail.as_bytes());
+        assert_eq!(checked["mail"]["sender_domain"], "sender.example");
+        assert_eq!(checked["reports"].as_array().unwrap().len(), 2);
+        assert_eq!(checked["reports"][1]["attachment"], "report.json");
+        let text = text(&checked);
+        assert!(text.contains("mail from Sender <a@sender.example>: Grüße"), "{text}");
+        assert!(text.contains("attachment report.json"), "{text}");
+    }
+
+    #[test]
+    fn a_mail_without_a_report_is_shown_with_the_reason() {
+        let checked = check(Path::new("-"), b"From: a@sender.example\r\nSubject: hello\r\n\r\nhello\r\n");
+        assert_eq!(checked["rejected"]["reason"], "no-report");
+        assert!(text(&checked).contains("mail from a@sender.example: hello"));
     }
 
     #[test]
