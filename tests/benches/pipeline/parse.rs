@@ -101,6 +101,15 @@ pub(crate) fn run() {
         }
         table::ratio(name, table::median(&mut ours), table::median(&mut reference), "reports/s", AIM);
     }
+    table::heading("the same from mails, against mail-parser, gunzip and the bare parse");
+    for (name, mail) in samples::mails_by_size() {
+        let (mut ours, mut reference) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            reference.push(rate(|| bare_mail(&mail)));
+            ours.push(rate(|| normalise_mail(&mail)));
+        }
+        table::ratio(name, table::median(&mut ours), table::median(&mut reference), "mails/s", AIM);
+    }
 }
 
 fn rate(mut once: impl FnMut()) -> f64 {
@@ -127,5 +136,18 @@ fn normalise(payload: &[u8]) {
     let context = Context { received_at: UnixMillis(1_800_000_000_000), report_domain: None, subject: None, file_name: None };
     for document in &documents {
         black_box(tlsrpt_report::parse(document, &context).unwrap().policies.len());
+    }
+}
+
+fn bare_mail(raw: &[u8]) {
+    let mail = mail_parser::MessageParser::default().parse(raw).unwrap();
+    bare(mail.attachment(0).unwrap().contents());
+}
+
+fn normalise_mail(raw: &[u8]) {
+    let mail = tlsrpt_report::open_mail(raw);
+    for document in mail.content.as_ref().unwrap() {
+        let context = mail.context(document, UnixMillis(1_800_000_000_000));
+        black_box(tlsrpt_report::parse(&document.document, &context).unwrap().policies.len());
     }
 }

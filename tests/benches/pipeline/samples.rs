@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use flate2::{Compression, write::GzEncoder};
 
 /// Failure details in a report of each size.
@@ -10,6 +11,29 @@ const SIZES: [(&str, usize); 3] = [("650 B", 0), ("2.5 KB", 6), ("260 KB", 810)]
 /// Name and gzipped payload of each size.
 pub(crate) fn by_size() -> Vec<(&'static str, Vec<u8>)> {
     SIZES.iter().map(|&(name, details)| (name, gzip(report(0, "bench.example", details).as_bytes()))).collect()
+}
+
+/// The same reports in mails as RFC 8460 5.3 has them.
+pub(crate) fn mails_by_size() -> Vec<(&'static str, Vec<u8>)> {
+    by_size().into_iter().map(|(name, payload)| (name, mail(&payload).into_bytes())).collect()
+}
+
+fn mail(payload: &[u8]) -> String {
+    let base64 = BASE64_STANDARD.encode(payload);
+    let lines: String = base64.as_bytes().chunks(76).map(|line| format!("{}\r\n", String::from_utf8_lossy(line))).collect();
+    let signature = "b=".to_owned() + &"x".repeat(344);
+    format!(
+        "Received: from mail.sender.example (mail.sender.example [192.0.2.1])\r\n\tby mx.example with ESMTPS id 1;\r\n\tThu, 14 May 2026 03:00:00 +0000\r\n\
+         DKIM-Signature: v=1; a=rsa-sha256; d=sender.example; s=s1;\r\n\th=from:to:subject; bh=x;\r\n\t{signature}\r\n\
+         From: Bench Sender <tls-reports@sender.example>\r\nTo: reports@mx.example\r\nDate: Thu, 14 May 2026 03:00:00 +0000\r\n\
+         Subject: Report Domain: bench.example Submitter: sender.example Report-ID: <1@sender.example>\r\n\
+         TLS-Report-Domain: bench.example\r\nTLS-Report-Submitter: sender.example\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=\"tlsrpt\"; boundary=\"=_bench\"\r\n\r\n\
+         --=_bench\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nThis is an aggregate TLS report.\r\n\
+         --=_bench\r\nContent-Type: application/tlsrpt+gzip\r\nContent-Transfer-Encoding: base64\r\n\
+         Content-Disposition: attachment;\r\n filename=\"sender.example!bench.example!1778630400!1778716799.json.gz\"\r\n\r\n\
+         {lines}--=_bench--\r\n"
+    )
 }
 
 /// A report as a sender writes it; `number` makes it one of its own.
