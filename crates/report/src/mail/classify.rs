@@ -35,7 +35,7 @@ impl Signs {
 
     /// Why a mail with this header and these signs holds no report. What its form says comes first: a bounce may quote a report
     /// that it cut short. What a person wrote about, or a machine's habits, comes last.
-    pub(super) fn reject(self, fields: Fields<'_>) -> Reject {
+    pub(super) fn reject(self, fields: &Fields<'_>) -> Reject {
         if self.delivery {
             return Reject::Bounce;
         }
@@ -56,7 +56,7 @@ impl Signs {
 }
 
 /// A bounce without the form of RFC 3464.
-fn is_bounce(fields: Fields<'_>) -> bool {
+fn is_bounce(fields: &Fields<'_>) -> bool {
     const SUBJECTS: [&str; 7] = [
         "undeliver",
         "delivery status notification",
@@ -74,7 +74,7 @@ fn is_bounce(fields: Fields<'_>) -> bool {
 }
 
 /// RFC 3834 5, and what vacation programs did before it.
-fn is_automatic(fields: Fields<'_>) -> bool {
+fn is_automatic(fields: &Fields<'_>) -> bool {
     const SUBJECTS: [&str; 5] = ["automatic reply", "autoreply", "auto-reply", "out of office", "vacation"];
     fields.first("Auto-Submitted").is_some_and(|value| keyword(value) != "no")
         || fields.first("Precedence").is_some_and(|value| matches!(&*keyword(value), "auto_reply" | "auto-reply"))
@@ -82,7 +82,7 @@ fn is_automatic(fields: Fields<'_>) -> bool {
         || subject_has(fields, &SUBJECTS)
 }
 
-fn subject_has(fields: Fields<'_>, words: &[&str]) -> bool {
+fn subject_has(fields: &Fields<'_>, words: &[&str]) -> bool {
     let subject = fields.first("Subject").and_then(text).unwrap_or_default().to_lowercase();
     words.iter().any(|word| subject.contains(word))
 }
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn check(header: &str, expected: Reject) {
-        assert_eq!(Signs::default().reject(Fields::new(header.as_bytes())), expected, "{header:?}");
+        assert_eq!(Signs::default().reject(&Fields::new(header.as_bytes())), expected, "{header:?}");
     }
 
     #[test]
@@ -121,19 +121,19 @@ mod tests {
     fn what_the_parts_show_comes_before_the_header() {
         let header = Fields::new(b"From: mailer-daemon@mx.example\nAuto-Submitted: auto-generated\n");
         let mut signs = Signs { dmarc: true, ..Signs::default() };
-        assert_eq!(Signs { dmarc: true, ..Signs::default() }.reject(header), Reject::DmarcReport);
+        assert_eq!(Signs { dmarc: true, ..Signs::default() }.reject(&header), Reject::DmarcReport);
         signs.damaged(Reject::CorruptGzip);
         signs.damaged(Reject::CorruptZip);
-        assert_eq!(signs.reject(header), Reject::CorruptGzip);
+        assert_eq!(signs.reject(&header), Reject::CorruptGzip);
         for (notice, expected) in
             [(Notice::Delivery, Reject::Bounce), (Notice::Feedback, Reject::DmarcReport), (Notice::Disposition, Reject::AutoReply)]
         {
             let mut signs = Signs::default();
             signs.note(Some(notice));
-            assert_eq!(signs.reject(Fields::default()), expected);
+            assert_eq!(signs.reject(&Fields::default()), expected);
         }
         let mut cut_short = Signs { damage: Some(Reject::CorruptGzip), ..Signs::default() };
         cut_short.note(Some(Notice::Delivery));
-        assert_eq!(cut_short.reject(header), Reject::Bounce);
+        assert_eq!(cut_short.reject(&header), Reject::Bounce);
     }
 }

@@ -1,31 +1,31 @@
-//! The header of a mail or of a part (RFC 5322 2.2): fields are found by name when somebody asks, and most are never looked at.
+//! The header of a mail or of a part (RFC 5322 2.2), split into fields; what they say is read only when somebody asks.
 
-/// The lines of one header, as they stand in the mail.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Fields<'r>(&'r [u8]);
+/// Name and value of each field of one header, as they stand in the mail, the topmost first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields<'r>(Vec<(&'r [u8], &'r [u8])>);
 
 impl<'r> Fields<'r> {
     pub(super) fn new(header: &'r [u8]) -> Self {
-        Self(header)
+        Self(Each(header).collect())
     }
 
     /// The text behind the colon of each field called `name`, the topmost first, line ends and folds included.
-    pub(super) fn all(self, name: &str) -> impl Iterator<Item = &'r [u8]> {
-        Each(self.0).filter(move |(found, _)| found.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &'r [u8]> {
+        self.0.iter().filter(move |(found, _)| found.eq_ignore_ascii_case(name.as_bytes())).map(|&(_, value)| value)
     }
 
     /// The topmost field called `name`.
-    pub(super) fn first(self, name: &str) -> Option<&'r [u8]> {
+    pub(super) fn first(&self, name: &str) -> Option<&'r [u8]> {
         self.all(name).next()
     }
 
     /// Whether there is a field called `name`.
-    pub(super) fn has(self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.first(name).is_some()
     }
 }
 
-/// Name and value of each field, in the order in which they stand.
+/// The way from field to field.
 struct Each<'r>(&'r [u8]);
 
 impl<'r> Iterator for Each<'r> {

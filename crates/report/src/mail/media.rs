@@ -66,7 +66,7 @@ pub(super) enum Coding {
 
 impl Media {
     /// The type of a part with this header; `digest` when it stands in a `multipart/digest`.
-    pub(super) fn of(fields: Fields<'_>, digest: bool) -> Self {
+    pub(super) fn of(fields: &Fields<'_>, digest: bool) -> Self {
         let default = if digest { Kind::Mail } else { Kind::Text };
         let read = fields.first("Content-Type").and_then(|value| with_parameters(value, read_type));
         let (kind, notice, name) = read.unwrap_or((default, None, None));
@@ -74,7 +74,7 @@ impl Media {
     }
 
     /// The name of the attachment, from its disposition (RFC 2183 2.3), else its type.
-    pub(super) fn file_name(&self, fields: Fields<'_>) -> Option<String> {
+    pub(super) fn file_name(&self, fields: &Fields<'_>) -> Option<String> {
         let disposition = fields.first("Content-Disposition");
         let named = disposition.and_then(|value| with_parameters(value, |content| content.attribute("filename").and_then(shown)));
         named.flatten().or_else(|| self.name.clone())
@@ -111,7 +111,7 @@ fn read_notice(content: &ContentType<'_>, subtype: &str) -> Option<Notice> {
 }
 
 impl Coding {
-    fn of(fields: Fields<'_>) -> Self {
+    fn of(fields: &Fields<'_>) -> Self {
         match fields.first("Content-Transfer-Encoding").map(keyword).as_deref() {
             Some("base64") => Self::Base64,
             Some("quoted-printable") => Self::QuotedPrintable,

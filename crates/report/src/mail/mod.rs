@@ -66,7 +66,7 @@ struct Surroundings {
 }
 
 impl Surroundings {
-    fn of(fields: Fields<'_>) -> Self {
+    fn of(fields: &Fields<'_>) -> Self {
         Self {
             report_domain: fields.first("TLS-Report-Domain").and_then(value::text),
             subject: fields.first("Subject").and_then(value::text).filter(|subject| subject_domain(subject).is_some()),
@@ -91,13 +91,13 @@ pub fn open_mail(raw: &[u8]) -> Mail<'_> {
     let text_of = |name| fields.first(name).and_then(value::text);
     Mail {
         sender: text_of("From"),
-        sender_domain: value::sender_domain(fields),
+        sender_domain: value::sender_domain(&fields),
         subject: text_of("Subject"),
         report_domain: text_of("TLS-Report-Domain"),
-        submitter: value::submitter(fields),
+        submitter: value::submitter(&fields),
         date: fields.first("Date").and_then(value::date),
         received_at: fields.all("Received").find_map(value::date),
-        content: reader::Reader::new().read(raw),
+        content: reader::Reader::new().read(raw, &fields),
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{
     MailDocument, Surroundings,
     classify::Signs,
+    fields::Fields,
     media::Kind,
     prose, transfer,
     uuencode::Files,
@@ -43,11 +44,11 @@ impl<'m> Reader<'m> {
         Self { allowance: Allowance::new(), opening: Opening::new(), places: Vec::new(), signs: Signs::default() }
     }
 
-    /// The documents, or why there is none. What breaks a limit refuses the whole mail, as it does a whole archive.
-    pub(super) fn read(mut self, raw: &'m [u8]) -> Result<Vec<MailDocument<'m>>, Reject> {
+    /// The documents of a mail with these fields, or why there is none. What breaks a limit refuses the whole mail, as it does a whole archive.
+    pub(super) fn read(mut self, raw: &'m [u8], fields: &Fields<'_>) -> Result<Vec<MailDocument<'m>>, Reject> {
         self.walk(raw, 0, None, Cow::Borrowed)?;
         if self.places.is_empty() {
-            return Err(self.signs.reject(leading_header(raw)));
+            return Err(self.signs.reject(fields));
         }
         let skipped = self.signs.damage.is_some();
         let documents = self.opening.into_documents().into_iter().zip(self.places).map(|(mut document, place)| {
@@ -63,7 +64,7 @@ impl<'m> Reader<'m> {
         while let Some(part) = walk.next(&mut self.allowance)? {
             self.signs.note(part.media.notice);
             if let Some(body) = part.body {
-                let place = Place { file_name: part.media.file_name(part.fields), attached: walk.around(&part) };
+                let place = Place { file_name: part.media.file_name(&part.fields), attached: walk.around(&part) };
                 self.content(&part, body, &place, keep)?;
             }
         }

@@ -63,7 +63,7 @@ fn addresses(value: &[u8]) -> Vec<String> {
 
 /// The one domain that every address of every `From` field has. With two domains nobody can say who the sender is, and a
 /// signature would vouch for only one of them.
-pub(super) fn sender_domain(fields: Fields<'_>) -> Option<Domain> {
+pub(super) fn sender_domain(fields: &Fields<'_>) -> Option<Domain> {
     let found = fields.all("From").flat_map(addresses).map(|address| match address.split('@').collect::<Vec<_>>().as_slice() {
         [local, domain] if !local.is_empty() => Domain::parse(domain).ok(),
         _ => None,
@@ -72,7 +72,7 @@ pub(super) fn sender_domain(fields: Fields<'_>) -> Option<Domain> {
 }
 
 /// The one domain that every `TLS-Report-Submitter` field names (RFC 8460 5.3), for the same reason.
-pub(super) fn submitter(fields: Fields<'_>) -> Option<Domain> {
+pub(super) fn submitter(fields: &Fields<'_>) -> Option<Domain> {
     agreed(fields.all("TLS-Report-Submitter").map(|value| Domain::parse(&text(value)?).ok()))
 }
 
@@ -83,7 +83,7 @@ fn agreed(mut found: impl Iterator<Item = Option<Domain>>) -> Option<Domain> {
 }
 
 /// The first address of the `From` field in lower case, to tell machines by their names.
-pub(super) fn sender_address(fields: Fields<'_>) -> Option<String> {
+pub(super) fn sender_address(fields: &Fields<'_>) -> Option<String> {
     fields.first("From").map(addresses)?.first().map(|address| address.to_ascii_lowercase())
 }
 
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_senders_domain_is_the_only_one_that_from_names() {
-        let domain = |header: &str| sender_domain(Fields::new(header.as_bytes())).map(String::from);
+        let domain = |header: &str| sender_domain(&Fields::new(header.as_bytes())).map(String::from);
         for header in [
             "From: Reports <noreply@Google.com>\n",
             "From: noreply@google.com\n",
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn two_submitters_are_none() {
-        let domain = |header: &str| submitter(Fields::new(header.as_bytes())).map(String::from);
+        let domain = |header: &str| submitter(&Fields::new(header.as_bytes())).map(String::from);
         assert_eq!(domain("TLS-Report-Submitter: Mail.Sender.Example.\r\n").as_deref(), Some("mail.sender.example"));
         assert_eq!(domain("TLS-Report-Submitter: a.example\nTLS-Report-Submitter: b.example\n"), None);
         assert_eq!(domain("TLS-Report-Submitter: a.example\nTLS-Report-Submitter: \n"), None);

@@ -114,14 +114,14 @@ impl<'r> Walk<'r> {
         let fields = self.header(allowance)?;
         if self.stands == Stands::BeforeMail {
             let around = self.innermost_mail().map_or(self.around.as_ref(), |mail| self.mails.get(mail));
-            let said = around.map(|around| Surroundings::of(fields).or_else(|| around.clone()));
+            let said = around.map(|around| Surroundings::of(&fields).or_else(|| around.clone()));
             self.open.push(Open::Mail(self.mails.len()));
             self.mails.push(said.unwrap_or_default());
         }
         let mail = self.innermost_mail().unwrap_or_default();
         let depth = self.depth + self.open.len();
         let digest = matches!(self.open.last(), Some(Open::Multipart { digest: true, .. }));
-        let media = Media::of(fields, digest);
+        let media = Media::of(&fields, digest);
         match &media.kind {
             Kind::Mail if media.coding == Coding::Identity => {
                 check_depth(depth)?;
