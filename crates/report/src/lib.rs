@@ -38,7 +38,7 @@ pub use open::{Document, open};
 pub use origin::Context;
 pub use redact::redact;
 pub use reject::Reject;
-pub use time::{Day, DayError, UnixMillis, UnixSeconds};
+pub use time::{Day, DayError, UnixMillis, UnixMillisError, UnixSeconds};
 pub use trust::Trust;
 pub use vocabulary::{PolicyClass, PolicyMode, ResultType};
 pub use warning::WarningCode;

@@ -21,6 +21,11 @@ pub struct Day(pub i32);
 #[error("not a day: write YYYY-MM-DD, for example 2026-05-13")]
 pub struct DayError;
 
+/// A text that is not a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a moment: write RFC 3339 with a zone, for example 2026-05-13T08:30:00Z")]
+pub struct UnixMillisError;
+
 const SECONDS_PER_DAY: i64 = 86_400;
 
 impl UnixMillis {
@@ -34,6 +39,13 @@ impl UnixMillis {
     #[must_use]
     pub fn rfc3339(self) -> String {
         jiff::Timestamp::from_millisecond(self.0).map(|t| format!("{t:.3}")).unwrap_or_default()
+    }
+}
+
+impl FromStr for UnixMillis {
+    type Err = UnixMillisError;
+    fn from_str(text: &str) -> Result<Self, UnixMillisError> {
+        text.parse().map(|at: jiff::Timestamp| Self(at.as_millisecond())).map_err(|_| UnixMillisError)
     }
 }
 
