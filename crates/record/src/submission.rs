@@ -5,7 +5,7 @@ use std::{borrow::Cow, net::IpAddr};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tlsrpt_log::Record;
-use tlsrpt_report::Trust;
+use tlsrpt_report::{Trust, UnixMillis};
 
 use crate::id::SubmissionId;
 
@@ -108,6 +108,24 @@ const REPLAY: &str = "replay";
 const MAIL: &str = "mail";
 
 impl Submission {
+    /// What an operator imports: a report as a file, or a mail, told apart by content. The same receipt and content make the
+    /// same submission, however often it is imported.
+    #[must_use]
+    pub fn imported(received_at: UnixMillis, address: Option<String>, payload: Bytes) -> Self {
+        let is_mail = tlsrpt_report::detect(&payload).is_none();
+        Self {
+            id: SubmissionId::of_import(received_at, &payload),
+            channel: Channel::Import,
+            address,
+            remote_ip: None,
+            content_type: None,
+            trust: Trust::None,
+            mail: is_mail.then(MailFacts::default),
+            replay: false,
+            payload,
+        }
+    }
+
     /// The record to append.
     #[must_use]
     pub fn into_record(self) -> Record {
