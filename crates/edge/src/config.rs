@@ -11,8 +11,12 @@ use serde::{Deserialize, Serialize};
 pub struct EdgeConfig {
     /// What every receiver keeps to.
     pub intake: IntakeConfig,
+    /// TLS of the receivers.
+    pub tls: TlsConfig,
     /// The HTTPS receiver.
     pub https: HttpsConfig,
+    /// The SMTP receiver.
+    pub smtp: SmtpConfig,
     /// Where submissions go while the log is away. The embedded log, which is never away, has none.
     pub spool: SpoolConfig,
 }
@@ -61,14 +65,20 @@ pub struct RateConfig {
     pub exempt_networks: Vec<IpNet>,
 }
 
+/// TLS of the receivers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsConfig {
+    /// How often the certificate's files are looked at for a change.
+    pub poll_interval_ms: u64,
+    /// Longest handshake.
+    pub handshake_timeout_ms: u64,
+}
+
 /// The HTTPS receiver.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpsConfig {
-    /// How often the certificate's files are looked at for a change.
-    pub tls_poll_interval_ms: u64,
-    /// Longest TLS handshake.
-    pub tls_handshake_timeout_ms: u64,
     /// Longest wait for the first request's head.
     pub header_timeout_ms: u64,
     /// Longest wait for the head of each later request; an idle connection is closed after it.
@@ -89,12 +99,44 @@ pub struct HttpsConfig {
     pub shutdown_grace_ms: u64,
 }
 
-/// Where the HTTPS receiver's certificate comes from.
+/// The SMTP receiver. The largest mail is `intake.submission_max_bytes`; a line of text in it may be as long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SmtpConfig {
+    /// Longest wait for a whole command (RFC 5321 4.5.3.2.7).
+    pub command_timeout_ms: u64,
+    /// Longest wait between two pieces of a mail (RFC 5321 4.5.3.2.5).
+    pub data_chunk_timeout_ms: u64,
+    /// Longest time for a whole mail.
+    pub data_timeout_ms: u64,
+    /// Longest wait for a client to take a reply.
+    pub reply_timeout_ms: u64,
+    /// Longest session.
+    pub session_timeout_ms: u64,
+    /// Longest command, its CRLF included: 512 (RFC 5321 4.5.3.1.4), and what the extensions add to it.
+    pub command_max_bytes: usize,
+    /// Commands of one session.
+    pub commands_max: u32,
+    /// Commands that a session may have refused for good (5xx) after the last mail that was taken.
+    pub bad_commands_max: u32,
+    /// Recipients of one mail (RFC 5321 4.5.3.1.8), at most 200.
+    pub recipients_max: usize,
+    /// Connections at once, those over LMTP counted by themselves.
+    pub connections_max: usize,
+    /// Connections at once from one IPv4 address or one IPv6 /64.
+    pub connections_per_ip_max: usize,
+    /// Networks of load balancers: connections from there, and from nowhere else, begin with a PROXY protocol header.
+    pub proxy_networks: Vec<IpNet>,
+    /// Longest wait for that header.
+    pub proxy_timeout_ms: u64,
+    /// How long mails that were begun may go on after the order to stop.
+    pub shutdown_grace_ms: u64,
+}
+
+/// Where the receivers' certificate comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum TlsMode {
-    /// No TLS: something in front ends it.
-    Off,
-    /// A certificate of one's own making, kept in the data directory. Senders may skip the check (RFC 8460 3).
+pub enum CertificateSource {
+    /// One of one's own making, kept in the data directory. Senders may skip the check (RFC 8460 3).
     #[default]
     SelfSigned,
     /// PEM files, read again when they change.
@@ -104,6 +146,33 @@ pub enum TlsMode {
         /// The private key.
         key: PathBuf,
     },
+}
+
+impl Default for TlsConfig {
+    fn default() -> Self {
+        Self { poll_interval_ms: 5_000, handshake_timeout_ms: 10_000 }
+    }
+}
+
+impl Default for SmtpConfig {
+    fn default() -> Self {
+        Self {
+            command_timeout_ms: 300_000,
+            data_chunk_timeout_ms: 180_000,
+            data_timeout_ms: 600_000,
+            reply_timeout_ms: 60_000,
+            session_timeout_ms: 3_600_000,
+            command_max_bytes: 1_024,
+            commands_max: 10_000,
+            bad_commands_max: 20,
+            recipients_max: 100,
+            connections_max: 10_000,
+            connections_per_ip_max: 100,
+            proxy_networks: Vec::new(),
+            proxy_timeout_ms: 5_000,
+            shutdown_grace_ms: 15_000,
+        }
+    }
 }
 
 impl Default for IntakeConfig {
@@ -142,8 +211,6 @@ impl Default for RateConfig {
 impl Default for HttpsConfig {
     fn default() -> Self {
         Self {
-            tls_poll_interval_ms: 5_000,
-            tls_handshake_timeout_ms: 10_000,
             header_timeout_ms: 10_000,
             idle_timeout_ms: 30_000,
             body_chunk_timeout_ms: 10_000,

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use tlsrpt_log::LogError;
 
-use crate::https::CertificateError;
+use crate::tls::CertificateError;
 
 /// Why a receiver cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,15 @@ pub enum EdgeError {
     Listen {
         /// The address.
         address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The socket's file cannot be made.
+    #[error("listen on {}: may this user write there, and is nothing else of that name there?", path.display())]
+    ListenUnix {
+        /// The path.
+        path: PathBuf,
         /// Why.
         #[source]
         source: std::io::Error,

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use tlsrpt_log::{Log, ProduceError, Producer, Record};
-use tlsrpt_record::{Channel, SUBMISSIONS, Submission, SubmissionId, TenantId};
+use tlsrpt_record::{Channel, MailFacts, SUBMISSIONS, Submission, SubmissionId, TenantId};
 use tlsrpt_registry::Registry;
 use tlsrpt_report::Trust;
 use tlsrpt_telemetry::Dependency;
@@ -50,9 +50,12 @@ pub struct Intake {
 /// A payload and what is known beside it.
 pub(crate) struct Received {
     pub(crate) address: Option<String>,
-    pub(crate) peer: Peer,
+    /// Whom it came from; none when that was a mail server of the operator's own.
+    pub(crate) remote_ip: Option<IpAddr>,
     pub(crate) content_type: Option<String>,
     pub(crate) trust: Trust,
+    /// What is known of a mail beside its text.
+    pub(crate) mail: Option<MailFacts>,
     pub(crate) payload: Bytes,
 }
 
@@ -126,7 +129,7 @@ impl Intake {
 
     /// Looks the address up and counts a submission against its rate.
     pub(crate) fn admit_address(&self, peer: Peer, address: &str) -> Result<TenantId, Refusal> {
-        let tenant = self.registry.tenant_by_address(address).ok_or_else(|| Refusal::UnknownAddress { address: shown(address) })?;
+        let tenant = self.registry.tenant_by_address(address).ok_or_else(|| Refusal::unknown_address(address))?;
         if !peer.exempt {
             self.rates.count_address(&tenant).map_err(|wait| Refusal::AddressRate { wait })?;
         }
@@ -148,12 +151,11 @@ impl Intake {
     /// The [`Refusal`] to tell the sender; after [`Refusal::NoAck`] and [`Refusal::LogUnavailable`] the log may hold the
     /// submission all the same, which counts once however often it comes.
     pub(crate) async fn take(&self, channel: Channel, counters: &ChannelMetrics, received: Received) -> Result<SubmissionId, Refusal> {
-        let Received { address, peer, content_type, trust, payload } = received;
+        let Received { address, remote_ip, content_type, trust, mail, payload } = received;
         let id = SubmissionId::now();
         let bytes = payload.len();
         counters.received_bytes.inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
-        let submission =
-            Submission { id, channel, address, remote_ip: Some(peer.ip), content_type, trust, mail: None, replay: false, payload };
+        let submission = Submission { id, channel, address, remote_ip, content_type, trust, mail, replay: false, payload };
         let handed_over = Instant::now();
         let answer = self.append(submission.into_record()).await;
         self.metrics.ack_seconds.observe(handed_over.elapsed().as_secs_f64());
@@ -203,10 +205,4 @@ impl Intake {
             tracing::info!("the log takes submissions again");
         }
     }
-}
-
-/// An address as an answer repeats it: bounded.
-fn shown(address: &str) -> String {
-    const SHOWN_MAX_CHARS: usize = 80;
-    address.chars().take(SHOWN_MAX_CHARS).collect()
 }

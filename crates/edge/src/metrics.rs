@@ -14,6 +14,8 @@ pub struct Metrics {
     refused: IntCounterVec,
     received_bytes: IntCounterVec,
     open_connections: IntGauge,
+    smtp_sessions: IntCounterVec,
+    smtp_starttls: IntCounterVec,
     /// Requests being answered.
     pub(crate) in_flight_requests: IntGauge,
     /// Bytes of submissions being received or waiting for the log.
@@ -92,6 +94,8 @@ impl Metrics {
             refused: counters("tlsrpt_edge_refused_total", "Requests and connections refused", &["channel", "reason"])?,
             received_bytes: counters("tlsrpt_edge_received_bytes_total", "Bytes of payloads received", &["channel"])?,
             open_connections: gauge("tlsrpt_edge_open_connections", "Connections that are open")?,
+            smtp_sessions: counters("tlsrpt_edge_smtp_sessions_total", "SMTP and LMTP sessions that were begun", &["listener"])?,
+            smtp_starttls: counters("tlsrpt_edge_smtp_starttls_total", "STARTTLS commands by what came of them", &["outcome"])?,
             in_flight_requests: gauge("tlsrpt_edge_in_flight_requests", "Requests being answered")?,
             in_flight_bytes: gauge("tlsrpt_edge_in_flight_bytes", "Bytes of submissions being received or waiting for the log")?,
             ack_seconds,
@@ -107,6 +111,16 @@ impl Metrics {
             refused: self.refused.clone(),
             channel,
         }
+    }
+
+    /// Counts an SMTP or LMTP session.
+    pub(crate) fn session(&self, listener: &str) {
+        self.smtp_sessions.with_label_values(&[listener]).inc();
+    }
+
+    /// Counts a STARTTLS.
+    pub(crate) fn starttls(&self, outcome: &str) {
+        self.smtp_starttls.with_label_values(&[outcome]).inc();
     }
 
     /// Counts a connection while the answer lives.

@@ -1,6 +1,6 @@
 //! Who is at the other end.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -16,6 +16,16 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// The same peer, without limits.
+    pub(crate) fn exempted(self) -> Self {
+        Self { exempt: true, ..self }
+    }
+
+    /// Somebody on this machine, whom no limit per peer applies to.
+    pub(crate) fn local() -> Self {
+        Self::new(IpAddr::V4(Ipv4Addr::LOCALHOST), &[]).exempted()
+    }
+
     pub(crate) fn new(ip: IpAddr, exempt_networks: &[IpNet]) -> Self {
         let ip = ip.to_canonical();
         let network = match ip {

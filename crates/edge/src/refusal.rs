@@ -25,7 +25,15 @@ pub(crate) enum Refusal {
     NoAck { wait: Duration },
 }
 
+/// Most that an answer repeats of an address.
+const SHOWN_MAX_CHARS: usize = 80;
+
 impl Refusal {
+    /// Nobody has this address.
+    pub(crate) fn unknown_address(address: &str) -> Self {
+        Self::UnknownAddress { address: address.chars().take(SHOWN_MAX_CHARS).collect() }
+    }
+
     /// The stable code that metrics and answers carry.
     pub(crate) fn reason(&self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
 //! The listener: accepts, within the limits on connections, until it is told to stop.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use tlsrpt_record::Channel;
 use tlsrpt_telemetry::{Dependency, Health};
@@ -8,32 +8,22 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    config::{HttpsConfig, TlsMode},
+    accept,
+    config::HttpsConfig,
+    connections::{Connections, Place},
     error::EdgeError,
-    https::{
-        body::BodyTimes,
-        connection::Serving,
-        connections::{Connections, Place},
-        receive::Receiver,
-        tls::Tls,
-    },
+    https::{body::BodyTimes, connection::Serving, receive::Receiver},
     intake::Intake,
     peer::Peer,
+    tls::Tls,
 };
-
-/// Wait after an accept that failed for want of a resource.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// What the HTTPS receiver works with.
 pub struct HttpsParts {
     /// Its limits.
     pub config: HttpsConfig,
-    /// Where its certificate comes from.
-    pub tls: TlsMode,
-    /// Where a self-signed certificate is kept.
-    pub data_dir: PathBuf,
-    /// Host names that a self-signed certificate is for, beside `localhost` and the loopback addresses.
-    pub hosts: Vec<String>,
+    /// Its TLS; none when something in front ends it.
+    pub tls: Option<Arc<Tls>>,
     /// The way to the log.
     pub intake: Arc<Intake>,
     /// Where it says, as `https`, whether it is listening.
@@ -51,14 +41,13 @@ pub struct Https {
 }
 
 impl Https {
-    /// Sets TLS up and takes the port; port 0 takes a free one.
+    /// Takes the port; port 0 takes a free one.
     ///
     /// # Errors
-    /// [`EdgeError::Certificate`], [`EdgeError::Listen`].
+    /// [`EdgeError::Listen`].
     pub async fn bind(listen: SocketAddr, parts: HttpsParts) -> Result<Self, EdgeError> {
-        let HttpsParts { config, tls, data_dir, hosts, intake, health } = parts;
+        let HttpsParts { config, tls, intake, health } = parts;
         let ready = health.dependency("https");
-        let tls = Tls::new(&tls, &hosts, &data_dir).map_err(EdgeError::Certificate)?.map(Arc::new);
         let listen_error = |source| EdgeError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(listen_error)?;
         let local_addr = listener.local_addr().map_err(listen_error)?;
@@ -76,44 +65,16 @@ impl Https {
         let Self { listener, local_addr, tls, config, intake, ready } = self;
         let counters = intake.metrics.channel(Channel::Https);
         let receiver = Receiver { intake: Arc::clone(&intake), counters, times: BodyTimes::new(&config) };
-        let acceptor = Arc::new(Acceptor {
-            serving: Arc::new(Serving::new(&config, receiver)),
-            tls: tls.clone(),
-            handshake: Duration::from_millis(config.tls_handshake_timeout_ms),
-        });
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let acceptor = Arc::new(Acceptor { serving: Arc::new(Serving::new(&config, receiver)), tls });
         let connections = Connections::new(config.connections_max, config.connections_per_ip_max);
         let refusals = intake.metrics.channel(Channel::Https);
         let open = TaskTracker::new();
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        if let Some(tls) = tls {
-            let interval = Duration::from_millis(config.tls_poll_interval_ms);
-            let shutdown = shutdown.clone();
-            open.spawn(async move { tls.follow_files(interval, shutdown).await });
-        }
         tracing::info!(url = %format_args!("{scheme}://{local_addr}/v1/tlsrpt"), "HTTPS edge is listening");
         ready.ready();
 
-        let mut failing = false;
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = shutdown.cancelled() => break,
-                accepted = listener.accept() => accepted,
-            };
-            let (stream, remote) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) if is_peers_doing(&error) => continue,
-                Err(error) => {
-                    // Out of file descriptors, most likely: those that are open must end first.
-                    if !std::mem::replace(&mut failing, true) {
-                        tracing::error!(%error, "accept a connection: raise the limit on open files or lower connections_max");
-                    }
-                    tokio::time::sleep(ACCEPT_RETRY).await;
-                    continue;
-                }
-            };
-            failing = false;
-            let peer = intake.peer(remote.ip());
+        accept::until(&shutdown, &listener, |stream, remote| {
+            let peer = remote.map_or_else(Peer::local, |ip| intake.peer(ip));
             match connections.place(peer) {
                 Ok(place) => {
                     let counted = intake.metrics.connection();
@@ -128,7 +89,8 @@ impl Https {
                     tracing::debug!(peer = %peer.ip, reason = no_place.reason(), "connection refused");
                 }
             }
-        }
+        })
+        .await;
 
         ready.missing("stopping");
         drop(listener);
@@ -144,7 +106,6 @@ impl Https {
 struct Acceptor {
     serving: Arc<Serving>,
     tls: Option<Arc<Tls>>,
-    handshake: Duration,
 }
 
 impl Acceptor {
@@ -157,21 +118,12 @@ impl Acceptor {
         let serving = Arc::clone(&self.serving);
         match &self.tls {
             None => serving.serve(stream, peer, shutdown).await,
-            Some(tls) => {
-                let handshake = tokio::time::timeout(self.handshake, tls.acceptor.accept(stream));
-                match shutdown.run_until_cancelled(handshake).await {
-                    Some(Ok(Ok(stream))) => serving.serve(stream, peer, shutdown).await,
-                    Some(Ok(Err(error))) => tracing::debug!(peer = %peer.ip, %error, "TLS handshake failed"),
-                    Some(Err(_)) => tracing::debug!(peer = %peer.ip, "TLS handshake took too long"),
-                    None => {}
-                }
-            }
+            Some(tls) => match shutdown.run_until_cancelled(tls.accept_https(stream)).await {
+                Some(Ok(stream)) => serving.serve(stream, peer, shutdown).await,
+                Some(Err(error)) => tracing::debug!(peer = %peer.ip, %error, "TLS handshake failed"),
+                None => {}
+            },
         }
         drop(place);
     }
-}
-
-/// Whether an accept failed because of that one peer, so that the next may be accepted at once.
-fn is_peers_doing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused)
 }

@@ -2,14 +2,9 @@
 //! request.
 
 mod body;
-mod certificate;
 mod connection;
-mod connections;
 mod listener;
 mod problem;
 mod receive;
-mod self_signed;
-mod tls;
 
-pub use certificate::CertificateError;
 pub use listener::{Https, HttpsParts};

@@ -68,9 +68,10 @@ impl Receiver {
         }
         let received = Received {
             address: address.map(str::to_ascii_lowercase),
-            peer,
+            remote_ip: Some(peer.ip),
             content_type: content_type(&head.headers),
             trust: Trust::None,
+            mail: None,
             payload,
         };
         Ok(self.intake.take(Channel::Https, &self.counters, received).await?)

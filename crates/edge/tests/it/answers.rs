@@ -46,7 +46,7 @@ async fn an_acknowledged_submission_survives_a_restart() {
     serving.await.unwrap();
     log.close();
     drop(log);
-    let edge = Edge::start_in(dir, Setup { tls: tlsrpt_edge::TlsMode::Off, ..Setup::default() }).await;
+    let edge = Edge::start_in(dir, Setup { tls: crate::harness::TlsMode::Off, ..Setup::default() }).await;
     let submissions = edge.submissions().await;
     assert_eq!(submissions.len(), 1);
     assert_eq!(submissions[0].id.to_string(), id);
@@ -138,7 +138,7 @@ async fn while_the_log_takes_nothing_senders_are_told_when_to_come_back() {
 #[tokio::test]
 async fn a_log_that_is_full_of_what_is_in_flight_turns_senders_away_for_a_while() {
     // The log takes one record at a time: whoever comes while it is being made durable is one too many.
-    let edge = Edge::start(Setup { tls: tlsrpt_edge::TlsMode::Off, log_in_flight_max_bytes: Some(1), ..Setup::default() }).await;
+    let edge = Edge::start(Setup { tls: crate::harness::TlsMode::Off, log_in_flight_max_bytes: Some(1), ..Setup::default() }).await;
     let client = client();
     let (mut taken, mut turned_away) = (0, 0);
     while turned_away == 0 {

@@ -9,7 +9,9 @@ use std::{
 
 use reqwest::{Client, Response, StatusCode};
 use tempfile::TempDir;
-use tlsrpt_edge::{EdgeConfig, Https, HttpsParts, Intake, Metrics, Spool, TlsMode};
+use tlsrpt_edge::{
+    CertificateSource, EdgeConfig, Https, HttpsParts, Intake, LmtpAddress, Metrics, Smtp, SmtpListen, SmtpParts, Spool, Tls,
+};
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log};
 use tlsrpt_record::{SUBMISSIONS, Submission};
 use tlsrpt_registry::{Registry, TenantId};
@@ -29,12 +31,35 @@ pub(crate) const REPORT: &str = r#"{"organization-name":"Example","report-id":"1
 /// The largest record that the log takes.
 const RECORD_MAX_BYTES: usize = 2 << 20;
 
+/// TLS of HTTPS, and where the certificate comes from.
+#[derive(Clone, Default)]
+pub(crate) enum TlsMode {
+    Off,
+    #[default]
+    SelfSigned,
+    Files {
+        cert: PathBuf,
+        key: PathBuf,
+    },
+}
+
+impl TlsMode {
+    fn certificate(&self) -> CertificateSource {
+        match self.clone() {
+            Self::Off | Self::SelfSigned => CertificateSource::SelfSigned,
+            Self::Files { cert, key } => CertificateSource::Files { cert, key },
+        }
+    }
+}
+
 /// How an edge is set up.
 #[derive(Default)]
 pub(crate) struct Setup {
     pub(crate) config: EdgeConfig,
     pub(crate) tls: TlsMode,
     pub(crate) hosts: Vec<String>,
+    /// Where LMTP is spoken, if it is.
+    pub(crate) lmtp: Option<LmtpAddress>,
     pub(crate) log_in_flight_max_bytes: Option<usize>,
     /// Whether there is a spool, by `config.spool`.
     pub(crate) with_spool: bool,
@@ -74,6 +99,8 @@ pub(crate) struct Edge {
     pub(crate) log: Arc<EmbeddedLog>,
     pub(crate) address: String,
     pub(crate) addr: SocketAddr,
+    /// Where mail is received.
+    pub(crate) mail: SmtpListen,
     pub(crate) health: Health,
     pub(crate) shutdown: CancellationToken,
     pub(crate) serving: JoinHandle<()>,
@@ -110,7 +137,7 @@ impl Edge {
         };
         let metrics = prometheus::Registry::new();
         let health = Health::new();
-        let EdgeConfig { intake, https, spool: spool_config } = setup.config;
+        let EdgeConfig { intake, tls: tls_config, https, smtp, spool: spool_config } = setup.config;
         let faults = Arc::new(FaultyLog::new(log.clone(), setup.log));
         let edge_metrics = Metrics::register(&metrics).unwrap();
         let spool = match setup.with_spool {
@@ -118,20 +145,23 @@ impl Edge {
             false => None,
         };
         let intake = Intake::open(intake, &*faults, registry, edge_metrics, spool.clone()).await.unwrap();
-        let scheme = if setup.tls == TlsMode::Off { "http" } else { "https" };
-        let parts = HttpsParts {
-            config: https,
-            tls: setup.tls,
-            data_dir: dir.path().to_owned(),
-            hosts: setup.hosts,
-            intake: intake.clone(),
-            health: health.clone(),
-        };
-        let https = Https::bind("127.0.0.1:0".parse().unwrap(), parts).await.unwrap();
-        let addr = https.local_addr();
+        let is_plain = matches!(setup.tls, TlsMode::Off);
+        let scheme = if is_plain { "http" } else { "https" };
         let shutdown = CancellationToken::new();
-        let serving = tokio::spawn(https.serve(shutdown.clone()));
-        Self { dir, faults, intake, spool, log, address: tenant.address, addr, health, shutdown, serving, scheme, metrics }
+        let tls = Tls::new(&tls_config, &setup.tls.certificate(), &setup.hosts, dir.path()).unwrap();
+        tokio::spawn(tls.clone().follow_files(shutdown.clone()));
+        let parts = HttpsParts { config: https, tls: (!is_plain).then(|| tls.clone()), intake: intake.clone(), health: health.clone() };
+        let free: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let https = Https::bind(free, parts).await.unwrap();
+        let addr = https.local_addr();
+        let parts = SmtpParts { config: smtp, tls, hosts: setup.hosts, intake: intake.clone(), health: health.clone() };
+        let smtp = Smtp::bind(SmtpListen { smtp: free, smtps: Some(free), lmtp: setup.lmtp }, parts).await.unwrap();
+        let mail = smtp.listens().clone();
+        let token = shutdown.clone();
+        let serving = tokio::spawn(async move {
+            tokio::join!(https.serve(token.clone()), smtp.serve(token));
+        });
+        Self { dir, faults, intake, spool, log, address: tenant.address, addr, mail, health, shutdown, serving, scheme, metrics }
     }
 
     /// Stops in order; what it kept is in the answer.
@@ -184,7 +214,7 @@ impl Edge {
 
     /// A bare connection.
     pub(crate) async fn connect(&self) -> Peer {
-        Peer { stream: TcpStream::connect(self.addr).await.unwrap(), read: Vec::new() }
+        Peer::connect(self.addr).await
     }
 
     /// The head of an HTTP/1.1 submission.
@@ -248,6 +278,10 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    pub(crate) async fn connect(addr: SocketAddr) -> Self {
+        Self { stream: TcpStream::connect(addr).await.unwrap(), read: Vec::new() }
+    }
+
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }

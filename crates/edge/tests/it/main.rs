@@ -1,10 +1,14 @@
-//! The HTTPS receiver over real sockets and the real embedded log.
+//! The receivers over real sockets and the real embedded log.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod answers;
 mod faulty_log;
 mod harness;
 mod limits;
+mod mail;
+mod mail_client;
+mod mail_hostile;
+mod mail_limits;
 mod protocols;
 mod shutdown;
 mod spool;

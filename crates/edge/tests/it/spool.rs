@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use reqwest::StatusCode;
-use tlsrpt_edge::{EdgeConfig, TlsMode};
+use tlsrpt_edge::EdgeConfig;
 
 use crate::{
     faulty_log::Mode,
-    harness::{Dir, Edge, REPORT, Setup, check_problem, submission_id, until},
+    harness::{Dir, Edge, REPORT, Setup, TlsMode, check_problem, submission_id, until},
 };
 
 /// Plain HTTP before a spool.

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use tlsrpt_edge::TlsMode;
 use tokio::io::AsyncWriteExt;
 
-use crate::harness::{Edge, REPORT, Setup, check_document, soon, submission_id, until};
+use crate::harness::{Edge, REPORT, Setup, TlsMode, check_document, soon, submission_id, until};
 
 #[tokio::test]
 async fn a_head_that_does_not_come_to_its_end_is_cut_off() {
@@ -49,7 +48,7 @@ async fn an_idle_http_2_connection_is_cut_off() {
 #[tokio::test]
 async fn a_tls_handshake_that_does_not_come_to_its_end_is_cut_off() {
     let mut setup = Setup { tls: TlsMode::SelfSigned, ..Setup::default() };
-    setup.config.https.tls_handshake_timeout_ms = 200;
+    setup.config.tls.handshake_timeout_ms = 200;
     let edge = Edge::start(setup).await;
     for begun in [&b""[..], &b"\x16\x03\x01\x02\x00\x01"[..]] {
         let mut peer = edge.connect().await;

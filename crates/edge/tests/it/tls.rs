@@ -3,9 +3,9 @@
 use std::{fs, path::Path};
 
 use reqwest::{Certificate, Client, StatusCode};
-use tlsrpt_edge::TlsMode;
+use tlsrpt_edge::{CertificateSource, Tls, TlsConfig};
 
-use crate::harness::{Edge, REPORT, Setup, soon, submission_id};
+use crate::harness::{Edge, REPORT, Setup, TlsMode, soon, submission_id};
 
 /// A new certificate for `localhost` and its key, in PEM.
 fn pair() -> (String, String) {
@@ -53,7 +53,7 @@ async fn changed_files_are_served_to_new_connections_and_open_ones_stay() {
     fs::write(&cert_file, &old_cert).unwrap();
     fs::write(&key_file, &old_key).unwrap();
     let mut setup = Setup { tls, ..Setup::default() };
-    setup.config.https.tls_poll_interval_ms = 20;
+    setup.config.tls.poll_interval_ms = 20;
     let edge = Edge::start_in(dir, setup).await;
     let old = trusting(&old_cert);
     submission_id(old.post(edge.rua()).body(REPORT).send().await.unwrap()).await;
@@ -72,32 +72,21 @@ async fn changed_files_are_served_to_new_connections_and_open_ones_stay() {
     submission_id(old.post(edge.rua()).body(REPORT).send().await.unwrap()).await;
 }
 
-#[tokio::test]
-async fn a_file_that_is_missing_or_wrong_at_the_start_is_named() {
-    use tlsrpt_edge::{HttpsConfig, HttpsParts, Intake, Metrics};
-    let edge = Edge::plain(|_| {}).await;
-    let registry = tlsrpt_registry::Registry::open(edge.log.clone()).await.unwrap();
-    let metrics = Metrics::register(&tlsrpt_telemetry::prometheus::Registry::new()).unwrap();
-    let intake = Intake::open(tlsrpt_edge::IntakeConfig::default(), &*edge.log, registry, metrics, None).await.unwrap();
-    let (tls, cert_file, key_file) = files(edge.dir.path());
-    let bind = || async {
-        let parts = HttpsParts {
-            config: HttpsConfig::default(),
-            tls: tls.clone(),
-            data_dir: edge.dir.path().to_owned(),
-            hosts: Vec::new(),
-            intake: intake.clone(),
-            health: tlsrpt_telemetry::Health::new(),
-        };
-        let error = tlsrpt_edge::Https::bind("127.0.0.1:0".parse().unwrap(), parts).await.err().unwrap();
+#[test]
+fn a_file_that_is_missing_or_wrong_at_the_start_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cert_file, key_file) = (dir.path().join("edge.crt"), dir.path().join("edge.key"));
+    let source = CertificateSource::Files { cert: cert_file.clone(), key: key_file.clone() };
+    let error = || {
+        let error = Tls::new(&TlsConfig::default(), &source, &[], dir.path()).err().unwrap();
         std::error::Error::source(&error).unwrap().to_string()
     };
-    assert!(bind().await.contains("edge.crt"));
+    assert!(error().contains("edge.crt"));
     let (cert, _) = pair();
     fs::write(&cert_file, &cert).unwrap();
-    assert!(bind().await.contains("edge.key"));
+    assert!(error().contains("edge.key"));
     fs::write(&key_file, &cert).unwrap();
-    assert!(bind().await.contains("edge.key is not PEM with the private key"));
+    assert!(error().contains("edge.key is not PEM with the private key"));
     fs::write(&key_file, pair().1).unwrap();
-    assert!(bind().await.contains("do not make a usable pair"));
+    assert!(error().contains("do not make a usable pair"));
 }

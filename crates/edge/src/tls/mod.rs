@@ -1,6 +1,9 @@
-//! TLS for the listener, with a certificate that is read again when its files change.
+//! TLS for the receivers: one certificate, read again when its files change, served by both.
 
-use std::{path::Path, sync::Arc, time::Duration};
+mod certificate;
+mod self_signed;
+
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use parking_lot::{Mutex, RwLock};
 use rustls::{
@@ -9,56 +12,97 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 
+pub use certificate::CertificateError;
+use certificate::{PairBytes, PairFiles};
+
 use crate::{
-    config::TlsMode,
-    https::{
-        certificate::{CertificateError, PairBytes, PairFiles},
-        self_signed,
-    },
+    config::{CertificateSource, TlsConfig},
+    error::EdgeError,
 };
 
 /// Who the self-signed certificate is for beside the mail hosts.
 const LOCAL_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// TLS as the listener uses it.
-pub(crate) struct Tls {
-    pub(crate) acceptor: TlsAcceptor,
+/// What HTTPS negotiates (RFC 9113 3.2); SMTP has no name to negotiate.
+const HTTPS_PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// TLS as the receivers use it.
+pub struct Tls {
+    https: TlsAcceptor,
+    smtp: TlsAcceptor,
+    handshake: Duration,
+    poll_interval: Duration,
     certificate: Arc<Certificate>,
 }
 
 impl Tls {
-    /// Sets TLS up, unless it is off.
-    pub(crate) fn new(mode: &TlsMode, mail_hosts: &[String], data_dir: &Path) -> Result<Option<Self>, CertificateError> {
-        let files = match mode {
-            TlsMode::Off => return Ok(None),
-            TlsMode::SelfSigned => self_signed::ensure(data_dir, &hosts(mail_hosts))?,
-            TlsMode::Files { cert, key } => PairFiles { cert: cert.clone(), key: key.clone() },
+    /// Reads the certificate, or makes one in `data_dir` for `localhost` and the mail hosts.
+    ///
+    /// # Errors
+    /// [`EdgeError::Certificate`].
+    pub fn new(config: &TlsConfig, source: &CertificateSource, mail_hosts: &[String], data_dir: &Path) -> Result<Arc<Self>, EdgeError> {
+        Self::set_up(config, source, mail_hosts, data_dir).map(Arc::new).map_err(EdgeError::Certificate)
+    }
+
+    fn set_up(config: &TlsConfig, source: &CertificateSource, mail_hosts: &[String], data_dir: &Path) -> Result<Self, CertificateError> {
+        let files = match source {
+            CertificateSource::SelfSigned => self_signed::ensure(data_dir, &hosts(mail_hosts))?,
+            CertificateSource::Files { cert, key } => PairFiles { cert: cert.clone(), key: key.clone() },
         };
         let provider = Arc::new(ring::default_provider());
         let certificate = Arc::new(Certificate::load(files, Arc::clone(&provider))?);
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let smtp = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(CertificateError::Setup)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&certificate) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Some(Self { acceptor: TlsAcceptor::from(Arc::new(config)), certificate }))
+        let mut https = smtp.clone();
+        https.alpn_protocols = HTTPS_PROTOCOLS.iter().map(|protocol| protocol.to_vec()).collect();
+        Ok(Self {
+            https: TlsAcceptor::from(Arc::new(https)),
+            smtp: TlsAcceptor::from(Arc::new(smtp)),
+            handshake: Duration::from_millis(config.handshake_timeout_ms),
+            poll_interval: Duration::from_millis(config.poll_interval_ms),
+            certificate,
+        })
     }
 
     /// Looks at the files until `shutdown`. Connections that are open stay; handshakes from then on get the new certificate.
-    pub(crate) async fn follow_files(&self, interval: Duration, shutdown: CancellationToken) {
+    pub async fn follow_files(self: Arc<Self>, shutdown: CancellationToken) {
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(interval) => {}
+                () = tokio::time::sleep(self.poll_interval) => {}
             }
             let certificate = Arc::clone(&self.certificate);
             // Small files, but a mounted directory may hang.
             let _ = tokio::task::spawn_blocking(move || certificate.reload()).await;
         }
+    }
+
+    /// The handshake of an HTTPS connection.
+    ///
+    /// # Errors
+    /// When it fails or takes too long.
+    pub(crate) async fn accept_https(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        self.accept(&self.https, stream).await
+    }
+
+    /// The handshake of an SMTP connection, at its beginning or after STARTTLS.
+    ///
+    /// # Errors
+    /// When it fails or takes too long.
+    pub(crate) async fn accept_smtp(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        self.accept(&self.smtp, stream).await
+    }
+
+    async fn accept(&self, acceptor: &TlsAcceptor, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let late = |_| io::Error::new(io::ErrorKind::TimedOut, "TLS handshake took too long");
+        tokio::time::timeout(self.handshake, acceptor.accept(stream)).await.map_err(late)?
     }
 }
 

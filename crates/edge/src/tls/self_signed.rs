@@ -9,7 +9,7 @@ use std::{
 
 use rcgen::{CertificateParams, DnType, KeyPair};
 
-use crate::https::certificate::{CertificateError, PairFiles};
+use crate::tls::certificate::{CertificateError, PairFiles};
 
 /// The files below the data directory.
 const DIR: &str = "tls";

@@ -51,20 +51,36 @@ impl Connections {
 
     /// Takes a place for a connection of `peer`.
     pub(crate) fn place(self: &Arc<Self>, peer: Peer) -> Result<Place, NoPlace> {
+        let mut place = self.place_of_nobody()?;
+        place.give_to(peer)?;
+        Ok(place)
+    }
+
+    /// Takes a place for a connection whose peer is not known yet.
+    pub(crate) fn place_of_nobody(self: &Arc<Self>) -> Result<Place, NoPlace> {
         let mut open = self.open.lock();
         if open.all >= self.max {
             return Err(NoPlace::All);
         }
-        let network = (!peer.exempt).then_some(peer.network);
-        if let Some(network) = network {
-            let of_peer = open.by_network.entry(network).or_insert(0);
-            if *of_peer >= self.per_peer_max {
-                return Err(NoPlace::Peer);
-            }
-            *of_peer += 1;
-        }
         open.all += 1;
-        Ok(Place { connections: Arc::clone(self), network })
+        Ok(Place { connections: Arc::clone(self), network: None })
+    }
+}
+
+impl Place {
+    /// Counts nobody's place as one of `peer`'s.
+    pub(crate) fn give_to(&mut self, peer: Peer) -> Result<(), NoPlace> {
+        if peer.exempt || self.network.is_some() {
+            return Ok(());
+        }
+        let mut open = self.connections.open.lock();
+        let of_peer = open.by_network.entry(peer.network).or_insert(0);
+        if *of_peer >= self.connections.per_peer_max {
+            return Err(NoPlace::Peer);
+        }
+        *of_peer += 1;
+        self.network = Some(peer.network);
+        Ok(())
     }
 }
 
