@@ -18,6 +18,10 @@ const OTHER_VARIABLES: [&str; 3] = ["TLSRPT_CACHE_DIR", "TLSRPT_CORPUS_DIR", "TL
 
 /// What travels beside a payload, at most: media type, addresses, identities.
 const ENVELOPE_MAX_BYTES: usize = 64 << 10;
+/// Recipients of a mail whose addresses fit into that.
+const RECIPIENTS_MAX: usize = 200;
+/// What a command and its CRLF may have in any case (RFC 5321 4.5.3.1.4).
+const COMMAND_BYTES: usize = 512;
 
 /// Reads defaults, the TOML file, `TLSRPT_SECTION__KEY` variables and flags (or their variables), each over the ones before.
 ///
@@ -34,6 +38,19 @@ pub(crate) fn load(overrides: &Overrides) -> anyhow::Result<Config> {
     let config: Config = figment.extract().map_err(|error| anyhow::anyhow!(explain(error)))?;
     let files_missing = config.tls.mode == TlsMode::Files && (config.tls.cert.is_none() || config.tls.key.is_none());
     anyhow::ensure!(!files_missing, "tls.mode is files: give tls.cert and tls.key too (--https-cert, --https-key)");
+    let half = config.tls.cert.is_some() != config.tls.key.is_some();
+    anyhow::ensure!(!half, "tls.cert and tls.key go together: give both or none (--https-cert, --https-key)");
+    let smtp = &config.edge.smtp;
+    anyhow::ensure!(
+        (1..=RECIPIENTS_MAX).contains(&smtp.recipients_max),
+        "edge.smtp.recipients_max is {}: 1 to {RECIPIENTS_MAX} can be kept beside a mail",
+        smtp.recipients_max
+    );
+    anyhow::ensure!(
+        smtp.command_max_bytes >= COMMAND_BYTES,
+        "edge.smtp.command_max_bytes is {}: a command may have {COMMAND_BYTES} in any case",
+        smtp.command_max_bytes
+    );
     let cluster_without_server = config.store.clickhouse_cluster.is_some() && config.store.clickhouse_url.is_none();
     anyhow::ensure!(!cluster_without_server, "store.clickhouse_cluster needs a server of it: give --clickhouse-url too");
     let (submission, record) = (config.edge.intake.submission_max_bytes, config.log.record_max_bytes);
@@ -189,6 +206,38 @@ mod tests {
     fn files_mode_without_files_says_what_to_give() {
         let error = load_toml("", &["--https-tls", "files"]).unwrap_err().to_string();
         assert!(error.contains("tls.cert"), "{error}");
+    }
+
+    #[test]
+    fn mail_has_a_certificate_in_every_mode() {
+        use tlsrpt_edge::CertificateSource::{Files, SelfSigned};
+        let certificate = |flags: &[&str]| load_toml("", flags).unwrap().tls.certificate();
+        let files = Files { cert: "c.pem".into(), key: "k.pem".into() };
+        assert_eq!(certificate(&[]), SelfSigned);
+        assert_eq!(certificate(&["--https-tls", "off"]), SelfSigned);
+        for mode in ["off", "files"] {
+            assert_eq!(certificate(&["--https-tls", mode, "--https-cert", "c.pem", "--https-key", "k.pem"]), files);
+        }
+        let error = load_toml("", &["--https-tls", "off", "--https-cert", "c.pem"]).unwrap_err().to_string();
+        assert!(error.contains("--https-key"), "{error}");
+    }
+
+    #[test]
+    fn mail_listens_where_it_is_told_to() {
+        let listen = load_toml("[listen]\nlmtp = \"unix:/run/lmtp\"\n", &["--smtps-listen", "127.0.0.1:465"]).unwrap().listen;
+        assert_eq!((listen.smtp.port(), listen.smtps.unwrap().port()), (2525, 465));
+        assert_eq!(listen.lmtp.unwrap().to_string(), "unix:/run/lmtp");
+        let error = load_toml("[listen]\nlmtp = \"/run/lmtp\"\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("listen.lmtp") && error.contains("unix:"), "{error}");
+    }
+
+    #[test]
+    fn limits_that_no_mail_could_keep_to_are_refused() {
+        for (limit, word) in [("recipients_max = 0", "1 to 200"), ("recipients_max = 201", "1 to 200"), ("command_max_bytes = 511", "512")]
+        {
+            let error = load_toml(&format!("[edge.smtp]\n{limit}\n"), &[]).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
     }
 
     #[test]

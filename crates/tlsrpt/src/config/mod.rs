@@ -28,7 +28,7 @@ pub(crate) struct Config {
     pub(crate) mail_hosts: Vec<String>,
     /// Addresses to listen on.
     pub(crate) listen: Listen,
-    /// TLS of the HTTPS receiver.
+    /// TLS of the receivers.
     pub(crate) tls: Tls,
     /// The receivers.
     pub(crate) edge: tlsrpt_edge::EdgeConfig,
@@ -76,6 +76,10 @@ pub(crate) struct Listen {
     pub(crate) https: SocketAddr,
     /// The SMTP receiver.
     pub(crate) smtp: SocketAddr,
+    /// SMTP within TLS.
+    pub(crate) smtps: Option<SocketAddr>,
+    /// LMTP, for a mail server of one's own: an address, or `unix:` and a path.
+    pub(crate) lmtp: Option<tlsrpt_edge::LmtpAddress>,
     /// The tenant and operator API.
     pub(crate) query: SocketAddr,
     /// `/metrics`, `/healthz`, `/readyz`.
@@ -85,38 +89,41 @@ pub(crate) struct Listen {
 impl Default for Listen {
     fn default() -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self { https: loopback(8443), smtp: loopback(2525), query: loopback(8080), ops: loopback(9090) }
+        Self { https: loopback(8443), smtp: loopback(2525), smtps: None, lmtp: None, query: loopback(8080), ops: loopback(9090) }
     }
 }
 
-/// TLS of the HTTPS receiver.
+/// TLS of the receivers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Tls {
-    /// Where the certificate comes from.
+    /// TLS of the HTTPS receiver, and where the certificate of both receivers comes from.
     pub(crate) mode: TlsMode,
-    /// Certificate chain in PEM, for mode `files`.
+    /// Certificate chain in PEM, for mode `files`; in mode `off` for mail.
     pub(crate) cert: Option<PathBuf>,
-    /// Private key in PEM, for mode `files`.
+    /// Private key in PEM, as the certificate.
     pub(crate) key: Option<PathBuf>,
 }
 
-impl From<Tls> for tlsrpt_edge::TlsMode {
-    /// Mode `files` has its files: the configuration is not loaded without them.
-    fn from(tls: Tls) -> Self {
-        match tls.mode {
-            TlsMode::Off => Self::Off,
-            TlsMode::SelfSigned => Self::SelfSigned,
-            TlsMode::Files => Self::Files { cert: tls.cert.unwrap_or_default(), key: tls.key.unwrap_or_default() },
+impl Tls {
+    /// Where the certificate comes from. The SMTP receiver has one in every mode: the proxy that ends HTTPS does not do so for
+    /// mail, and any certificate does for STARTTLS (RFC 7435).
+    pub(crate) fn certificate(&self) -> tlsrpt_edge::CertificateSource {
+        match (self.mode, &self.cert, &self.key) {
+            (TlsMode::Files | TlsMode::Off, Some(cert), Some(key)) => {
+                tlsrpt_edge::CertificateSource::Files { cert: cert.clone(), key: key.clone() }
+            }
+            // Mode `files` has its files: the configuration is not loaded without them.
+            _ => tlsrpt_edge::CertificateSource::SelfSigned,
         }
     }
 }
 
-/// Where the HTTPS receiver's certificate comes from.
+/// TLS of the HTTPS receiver, and where the certificate comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum TlsMode {
-    /// Plain HTTP, for a receiver behind a proxy that ends TLS.
+    /// Plain HTTP, for a receiver behind a proxy that ends TLS; mail has TLS all the same.
     Off,
     /// A certificate made at the first start and kept in the data directory; senders may skip checks (RFC 8460 3).
     #[default]

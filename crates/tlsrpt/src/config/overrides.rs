@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use figment::value::{Dict, Value};
+use tlsrpt_edge::LmtpAddress;
 
 use super::{TlsMode, kafka::property, size::bytes};
 
@@ -19,9 +20,15 @@ pub(crate) struct Overrides {
     /// HTTPS receiver [default: 127.0.0.1:8443]
     #[arg(long, env = "TLSRPT_HTTPS_LISTEN", value_name = "ADDR", global = true)]
     https_listen: Option<SocketAddr>,
-    /// SMTP receiver [default: 127.0.0.1:2525]; kept for the mail receiver, which this version does not have yet
+    /// SMTP receiver, in plain text and with STARTTLS [default: 127.0.0.1:2525]
     #[arg(long, env = "TLSRPT_SMTP_LISTEN", value_name = "ADDR", global = true)]
     smtp_listen: Option<SocketAddr>,
+    /// SMTP receiver within TLS [default: none]
+    #[arg(long, env = "TLSRPT_SMTPS_LISTEN", value_name = "ADDR", global = true)]
+    smtps_listen: Option<SocketAddr>,
+    /// LMTP receiver, for a mail server of one's own that passes mail on: ADDR or unix:PATH [default: none]
+    #[arg(long, env = "TLSRPT_LMTP_LISTEN", value_name = "ADDR|unix:PATH", global = true)]
+    lmtp_listen: Option<LmtpAddress>,
     /// Tenant and operator API [default: 127.0.0.1:8080]
     #[arg(long, env = "TLSRPT_QUERY_LISTEN", value_name = "ADDR", global = true)]
     query_listen: Option<SocketAddr>,
@@ -32,13 +39,14 @@ pub(crate) struct Overrides {
     /// the list of processes
     #[arg(long, env = "TLSRPT_ADMIN_KEY", value_name = "KEY", hide_env_values = true, global = true)]
     admin_key: Option<String>,
-    /// TLS of the HTTPS receiver [default: self-signed]
+    /// TLS of the HTTPS receiver, and where the certificate of both receivers comes from; with off, mail uses the files if given,
+    /// else a self-signed one [default: self-signed]
     #[arg(long, env = "TLSRPT_HTTPS_TLS", value_enum, global = true)]
     https_tls: Option<TlsMode>,
-    /// Certificate chain in PEM, for --https-tls files
+    /// Certificate chain in PEM, for --https-tls files, and with off for mail
     #[arg(long, env = "TLSRPT_HTTPS_CERT", value_name = "FILE", global = true)]
     https_cert: Option<PathBuf>,
-    /// Private key in PEM, for --https-tls files
+    /// Private key in PEM, beside --https-cert
     #[arg(long, env = "TLSRPT_HTTPS_KEY", value_name = "FILE", global = true)]
     https_key: Option<PathBuf>,
     /// Host part of reporting addresses; repeatable, by commas in the variable; none accepts any host part
@@ -100,6 +108,8 @@ impl Overrides {
             ("data_dir", path(&self.data_dir)),
             ("listen.https", address(&self.https_listen)),
             ("listen.smtp", address(&self.smtp_listen)),
+            ("listen.smtps", address(&self.smtps_listen)),
+            ("listen.lmtp", self.lmtp_listen.as_ref().map(LmtpAddress::to_string)),
             ("listen.query", address(&self.query_listen)),
             ("listen.ops", address(&self.ops_listen)),
             ("admin_key", self.admin_key.clone()),

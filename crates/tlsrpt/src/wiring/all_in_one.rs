@@ -26,7 +26,7 @@ async fn start(process: &mut Process<'_>, of_normalizer: &Handle, of_writer: &Ha
     let Some(registry) = process.registry().await? else { return Ok(None) };
     let first_run = registry.tenants(None, 1).is_empty();
 
-    let Some(edge_addr) = edge::start(process, registry.clone()).await? else { return Ok(None) };
+    let Some(listens) = edge::start(process, registry.clone()).await? else { return Ok(None) };
     if normalizer::start(process, of_normalizer, registry.clone()).await?.is_none() {
         return Ok(None);
     }
@@ -36,7 +36,7 @@ async fn start(process: &mut Process<'_>, of_normalizer: &Handle, of_writer: &Ha
     }
     let Some(query_addr) = query::start(process, &admin_key, registry, store).await? else { return Ok(None) };
     if first_run {
-        println!("{}", welcome::text(process.config, edge_addr, query_addr, process.ops_addr));
+        println!("{}", welcome::text(process.config, &listens, query_addr, process.ops_addr));
     }
     Ok(Some(()))
 }

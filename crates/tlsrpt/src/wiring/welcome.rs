@@ -2,13 +2,15 @@
 
 use std::{net::SocketAddr, path::Path};
 
+use super::edge::Listens;
 use crate::{
     admin_key::ADMIN_KEY_FILE,
     config::{Config, TlsMode},
 };
 
 /// The first-run message; it names the admin key's place, never the key.
-pub(crate) fn text(config: &Config, edge: SocketAddr, query: SocketAddr, ops: SocketAddr) -> String {
+pub(crate) fn text(config: &Config, listens: &Listens, query: SocketAddr, ops: SocketAddr) -> String {
+    let Listens { https: edge, smtp } = listens;
     let scheme = if config.tls.mode == TlsMode::Off { "http" } else { "https" };
     let key_file = std::path::absolute(config.data_dir.join(ADMIN_KEY_FILE)).unwrap_or_else(|_| Path::new(ADMIN_KEY_FILE).to_owned());
     let admin = if config.admin_key.is_some() {
@@ -18,7 +20,7 @@ pub(crate) fn text(config: &Config, edge: SocketAddr, query: SocketAddr, ops: So
     };
     format!(
         r#"
-tlsrpt is ready. Reports: {scheme}://{edge}  API: http://{query}  Operations: http://{ops}/metrics
+tlsrpt is ready. Reports: {scheme}://{edge} and mail to smtp://{smtp}  API: http://{query}  Operations: http://{ops}/metrics
 There is no tenant yet. In another terminal:
 
   {admin}
