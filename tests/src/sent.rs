@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     client::Sender,
     encoding::Encoding,
+    mail::{MailClient, taken},
     reports::{Generator, Report, Size},
 };
 
@@ -69,6 +70,14 @@ impl Sent {
             self.reports.len() - 1
         };
         (self.reports[number].encode(encoding), Said::Report(number))
+    }
+}
+
+impl Sent {
+    /// A mail that no other one is like, without a report.
+    fn next_mail(&mut self) -> String {
+        self.number += 1;
+        format!("From: reports@client.example\r\nSubject: mail {}\r\n\r\nThere is no report in here.\r\n", self.number)
     }
 }
 
@@ -130,6 +139,34 @@ impl SharedSent {
                 false
             }
         }
+    }
+
+    /// Sends one mail; whether there was an answer.
+    ///
+    /// # Panics
+    /// When the answer is neither an acknowledgement nor a request to come back.
+    async fn mail_one(&self, client: &mut MailClient, to: &str) -> bool {
+        let mail = self.lock().next_mail();
+        let answer = client.send(to, &mail).await;
+        let mut sent = self.lock();
+        let is_answered = answer.is_ok();
+        match answer.as_deref().map(taken) {
+            Ok(Some(id)) => {
+                let before = sent.acknowledged.insert(id.to_owned(), Said::Nothing);
+                assert_eq!(before, None, "the id {id} was given twice");
+            }
+            _ => sent.unanswered.push((mail.into_bytes(), Said::Nothing)),
+        }
+        if let Ok(reply) = answer {
+            assert!(taken(&reply).is_some() || reply.starts_with('4'), "{reply}");
+        }
+        is_answered
+    }
+
+    /// Mails one after the other until the service is gone.
+    pub async fn mail_on(self, address: String, to: String, gone: CancellationToken) {
+        let Ok(mut client) = MailClient::connect(&address).await else { return };
+        while !gone.is_cancelled() && self.mail_one(&mut client, &to).await {}
     }
 
     /// Sends one after the other until the service is gone.

@@ -91,8 +91,8 @@ impl Role {
     /// The lines that say that its listeners are up.
     fn listeners(self) -> &'static [&'static str] {
         match self {
-            Self::AllInOne => &[EDGE_IS_UP, QUERY_IS_UP],
-            Self::Edge => &[EDGE_IS_UP],
+            Self::AllInOne => &[EDGE_IS_UP, SMTP_IS_UP, QUERY_IS_UP],
+            Self::Edge => &[EDGE_IS_UP, SMTP_IS_UP],
             Self::Query => &[QUERY_IS_UP],
             Self::Normalizer | Self::Writer => &[],
         }
@@ -102,6 +102,7 @@ impl Role {
 const OPERATIONS_ARE_UP: &str = "operations endpoint is up";
 const QUERY_IS_UP: &str = "query API is up";
 const EDGE_IS_UP: &str = "HTTPS edge is";
+const SMTP_IS_UP: &str = "SMTP edge is";
 
 /// How a service is to be started.
 #[derive(Clone, Debug, Default)]
@@ -321,6 +322,11 @@ impl Service {
     /// Where the HTTPS receiver listens.
     pub fn edge_address(&self) -> String {
         self.listen(EDGE_IS_UP)
+    }
+
+    /// Where the SMTP receiver listens.
+    pub fn smtp_address(&self) -> String {
+        self.listen(SMTP_IS_UP)
     }
 
     /// The admin key, from the file that the first start made.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Bytes, http::StatusCode, routing::post};
-use tlsrpt_edge::{EdgeConfig, Https, HttpsParts, Intake, Metrics, TlsMode};
+use tlsrpt_edge::{EdgeConfig, Https, HttpsParts, Intake, Metrics};
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log};
 use tlsrpt_record::{RECORD_MAX_BYTES, SUBMISSIONS};
 use tlsrpt_registry::Registry;
@@ -71,7 +71,7 @@ async fn edge(dir: &std::path::Path, log: Arc<dyn Log>, shutdown: CancellationTo
     let registry = Registry::open(Arc::clone(&log)).await.unwrap();
     let EdgeConfig { intake, https, .. } = EdgeConfig::default();
     let intake = Intake::open(intake, &*log, registry, Metrics::register(&prometheus::Registry::new()).unwrap(), None).await.unwrap();
-    let parts = HttpsParts { config: https, tls: TlsMode::Off, data_dir: dir.to_owned(), hosts: Vec::new(), intake, health: Health::new() };
+    let parts = HttpsParts { config: https, tls: None, intake, health: Health::new() };
     let edge = Https::bind(SocketAddr::from(([127, 0, 0, 1], 0)), parts).await.unwrap();
     let address = edge.local_addr();
     tokio::spawn(edge.serve(shutdown));

@@ -1,4 +1,4 @@
-//! SIGKILL under load, again and again on one data directory, and then the reckoning: every acknowledged submission is in the
+//! SIGKILL under load by HTTPS and by mail, again and again on one data directory, and then the reckoning: every acknowledged submission is in the
 //! ledger exactly once, nothing foreign is, and each tenant's sums are those of the distinct reports that arrived.
 
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use crate::seed::seed;
 
 const ROUNDS: usize = 10;
-const SENDERS: usize = 6;
+const SENDERS: usize = 4;
+const MAILERS: usize = 2;
 /// Rounds that are killed while they start, before a sender gets through.
 const KILLED_AT_START: [usize; 2] = [3, 7];
 /// The round before which [`LATE`] is claimed, so that adoption meets kills too.
@@ -30,12 +31,16 @@ fn owner(domain: &str) -> Option<&'static str> {
 }
 
 /// One round under load, to its kill.
-async fn round(service: &mut Service, sent: &SharedSent, acknowledged: usize) {
+async fn round(service: &mut Service, sent: &SharedSent, address: &str, acknowledged: usize) {
     let gone = CancellationToken::new();
     let mut senders = tokio::task::JoinSet::new();
     let before = sent.acknowledged();
     for _ in 0..SENDERS {
         senders.spawn(sent.clone().send_on(service.sender(), gone.clone()));
+    }
+    let to = format!("{address}@mx.example");
+    for _ in 0..MAILERS {
+        senders.spawn(sent.clone().mail_on(service.smtp_address(), to.clone(), gone.clone()));
     }
     until("acknowledgements", async || {
         let now = sent.acknowledged() - before;
@@ -60,7 +65,7 @@ async fn nothing_acknowledged_is_lost_or_counted_twice_when_the_process_is_kille
 
     for number in 0..ROUNDS {
         if KILLED_AT_START.contains(&number) {
-            let line = ["operations endpoint is up", "query API is up", "HTTPS edge is"][random.random_range(0..3)];
+            let line = ["operations endpoint is up", "query API is up", "HTTPS edge is", "SMTP edge is"][random.random_range(0..4)];
             service.kill();
             service.launch_again().await;
             service.await_line(line).await;
@@ -69,7 +74,7 @@ async fn nothing_acknowledged_is_lost_or_counted_twice_when_the_process_is_kille
             if number == CLAIMED_AT {
                 service.operator().claim("b", LATE).await;
             }
-            round(&mut service, &sent, random.random_range(ACKNOWLEDGED.0..ACKNOWLEDGED.1)).await;
+            round(&mut service, &sent, &access[0].1.address, random.random_range(ACKNOWLEDGED.0..ACKNOWLEDGED.1)).await;
         }
         service.start_again().await;
     }

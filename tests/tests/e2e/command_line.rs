@@ -144,7 +144,8 @@ async fn a_second_service_on_a_port_or_a_data_directory_in_use_says_so_and_leave
     let free = "127.0.0.1:0";
     let other = tempfile::tempdir().unwrap();
     let (own, taken) = (other.path().to_str().unwrap().to_owned(), service.query_address());
-    let listeners = |query: &str| ["--https-listen", free, "--query-listen", query, "--ops-listen", free].map(str::to_owned);
+    let listeners =
+        |query: &str| ["--https-listen", free, "--smtp-listen", free, "--query-listen", query, "--ops-listen", free].map(str::to_owned);
     for (dir, query, word) in [(own.as_str(), taken.as_str(), taken.as_str()), (service.data_dir().to_str().unwrap(), free, "data")] {
         let mut args = vec!["all-in-one".to_owned(), "--data-dir".to_owned(), dir.to_owned()];
         args.extend(listeners(query));

@@ -15,6 +15,7 @@ mod garbage;
 mod hostile;
 mod intake;
 mod isolation;
+mod mail;
 mod operations;
 mod quirks;
 mod report_way;
