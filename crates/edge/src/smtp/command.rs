@@ -100,22 +100,29 @@ fn mail(from: MailFrom<Cow<'_, str>>, line: &[u8]) -> Result<Command, Reply> {
     if !from.address.is_ascii() && from.flags & MAIL_SMTPUTF8 == 0 {
         return Err(Reply::refuse(553, "5.6.7", "syntax", "an address beyond ASCII needs SMTPUTF8"));
     }
-    Ok(Command::Mail { from: whole(from.address, line), size_bytes: from.size })
+    let size_bytes = from.size;
+    let from = whole(from.address, line).ok_or_else(|| refusal(Error::InvalidSenderAddress))?;
+    Ok(Command::Mail { from, size_bytes })
 }
 
 fn rcpt(to: RcptTo<Cow<'_, str>>, line: &[u8]) -> Result<Command, Reply> {
     if (RcptTo { address: to.address.clone(), ..RcptTo::default() }) != to {
         return Err(unknown_parameter());
     }
-    let to = whole(to.address, line);
-    if to.is_empty() { Err(refusal(Error::InvalidRecipientAddress)) } else { Ok(Command::Rcpt { to }) }
+    let to = whole(to.address, line).filter(|to| !to.is_empty()).ok_or_else(|| refusal(Error::InvalidRecipientAddress))?;
+    Ok(Command::Rcpt { to })
 }
 
-/// The address; the parser gives the empty one for `<postmaster>` too.
-fn whole(address: Cow<'_, str>, line: &[u8]) -> String {
+/// The address; the parser gives the empty one for `<postmaster>` too. None when it has control characters, which not even
+/// quoting allows (RFC 5321 4.1.2).
+fn whole(address: Cow<'_, str>, line: &[u8]) -> Option<String> {
     const POSTMASTER: &[u8] = b"<postmaster>";
     let names_postmaster = || line.windows(POSTMASTER.len()).any(|found| found.eq_ignore_ascii_case(POSTMASTER));
-    if address.is_empty() && names_postmaster() { "postmaster".to_owned() } else { address.into_owned() }
+    match &*address {
+        "" if names_postmaster() => Some("postmaster".to_owned()),
+        _ if address.contains(char::is_control) => None,
+        _ => Some(address.into_owned()),
+    }
 }
 
 fn syntax(status: &'static str, text: impl Into<Cow<'static, str>>) -> Reply {
@@ -180,6 +187,7 @@ mod tests {
             ("RCPT TO:<>\r\n", "501 5.1.3"),
             ("RCPT TO:a@b.example\r\n", "501 5.5.2"),
             ("RCPT TO:<a@b@c>\r\n", "501 5.1.3"),
+            ("RCPT TO:<\"a\u{1}\"@b.example>\r\n", "501 5.1.3"),
             ("RCPT TO:<a@b.example> NOTIFY=NEVER\r\n", "555 5.5.4"),
             ("MAIL FROM:<a>\r\n", "501 5.1.7"),
             ("MAIL FROM:<> SIZE=x\r\n", "501 5.5.4"),

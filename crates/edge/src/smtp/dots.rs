@@ -38,33 +38,45 @@ impl Dots {
     /// Takes text off the input and gives it, without the dots that were added, to `keep`; answers whether the end was among it.
     /// What follows the end stays.
     pub(crate) fn take(&mut self, input: &mut BytesMut, mut keep: impl FnMut(&[u8])) -> bool {
-        while let Some(&byte) = input.first() {
-            let is_plain = !matches!(byte, b'\r' | b'\n') && (self.at == At::Text || self.at == At::Start && byte != b'.');
-            if is_plain {
-                let bytes = input.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(input.len());
-                keep(input.get(..bytes).unwrap_or_default());
-                input.advance(bytes);
-                self.at = At::Text;
-                continue;
-            }
-            input.advance(1);
-            let (at, text): (At, &[u8]) = match (self.at, byte) {
-                (At::Start, b'.') => (At::Dot, b""),
-                (At::Start | At::Text, b'\r') => (At::Cr, b"\r"),
-                (At::Dot, b'\r') => (At::DotCr, b""),
-                (At::Cr, b'\n') => (At::Start, b"\n"),
-                (At::DotCr, b'\n') => return true,
-                (At::Cr, b'\r') => (self.lone(At::Cr), b"\r"),
-                (At::DotCr, b'\r') => (self.lone(At::Cr), b"\r\r"),
-                (At::Start | At::Text | At::Dot, b'\n') => (self.lone(At::Text), b"\n"),
-                (At::Cr, _) => (self.lone(At::Text), &[byte]),
-                (At::DotCr, _) => (self.lone(At::Text), &[b'\r', byte]),
-                (At::Start | At::Text | At::Dot, _) => (At::Text, &[byte]),
+        let bytes: &[u8] = input;
+        // Text goes on in runs as long as there are: from here to the next byte.
+        let (mut from, mut next) = (0, 0);
+        let mut is_end = false;
+        while let Some(&byte) = bytes.get(next) {
+            let run = bytes.get(from..next).unwrap_or_default();
+            next += 1;
+            self.at = match (self.at, byte) {
+                (At::Start, b'.') => {
+                    keep(run);
+                    from = next;
+                    At::Dot
+                }
+                (At::Dot, b'\r') => {
+                    from = next;
+                    At::DotCr
+                }
+                (At::DotCr, b'\n') => {
+                    (from, is_end) = (next, true);
+                    break;
+                }
+                (At::Start | At::Text, b'\r') => At::Cr,
+                (At::Cr, b'\n') => At::Start,
+                (At::Cr, b'\r') => self.lone(At::Cr),
+                (At::DotCr, _) => {
+                    keep(b"\r");
+                    self.lone(if byte == b'\r' { At::Cr } else { At::Text })
+                }
+                (At::Cr, _) | (At::Start | At::Text | At::Dot, b'\n') => self.lone(At::Text),
+                (At::Start | At::Text | At::Dot, _) => {
+                    let rest = bytes.get(next..).unwrap_or_default();
+                    next += rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(rest.len());
+                    At::Text
+                }
             };
-            self.at = at;
-            keep(text);
         }
-        false
+        keep(bytes.get(from..next).unwrap_or_default());
+        input.advance(next);
+        is_end
     }
 
     fn lone(&mut self, then: At) -> At {

@@ -1,5 +1,5 @@
-//! The SMTP receiver (RFC 5321), which speaks LMTP (RFC 2033) too: `listener` accepts, `connection` moves bytes within its
-//! time-outs, `session` decides what they mean.
+//! The SMTP receiver (RFC 5321), which speaks LMTP (RFC 2033) too: `listener` accepts, `entrance` lets in, `connection`
+//! moves bytes within its time-outs, `session` decides what they mean.
 //!
 //! `session` is pure: bytes in, replies and whole mails out, whatever pieces the bytes come in. It reads commands with
 //! `line` and `command`, the text of a mail with `dots` and `content`, and asks whom to let in through `gate`.
@@ -9,6 +9,7 @@ mod command;
 mod connection;
 mod content;
 mod dots;
+mod entrance;
 mod envelope;
 mod gate;
 mod line;
