@@ -50,9 +50,8 @@ pub(crate) fn run_over_kafka() {
 /// The receiver over `log` and the reference, in turns, under the same load.
 fn compare(runtime: &tokio::runtime::Runtime, what: &str, log: Arc<dyn Log>, aim: f64) {
     let bodies = Arc::new((0..2_000).map(|n| samples::gzip(samples::report(n, "bench.example", 0).as_bytes())).collect::<Vec<_>>());
-    let dir = tempfile::tempdir().unwrap();
     let shutdown = CancellationToken::new();
-    let ours = runtime.block_on(edge(dir.path(), log, shutdown.clone()));
+    let ours = runtime.block_on(edge(log, shutdown.clone()));
     let reference = runtime.block_on(bare());
     let plan = load::Plan { connections: CONNECTIONS, length: ROUND, per_second: None, repeat: true };
     let (mut our_rates, mut reference_rates) = (Vec::new(), Vec::new());
@@ -66,7 +65,7 @@ fn compare(runtime: &tokio::runtime::Runtime, what: &str, log: Arc<dyn Log>, aim
     table::ratio(what, table::median(&mut our_rates), table::median(&mut reference_rates), "201s/s", aim);
 }
 
-async fn edge(dir: &std::path::Path, log: Arc<dyn Log>, shutdown: CancellationToken) -> SocketAddr {
+async fn edge(log: Arc<dyn Log>, shutdown: CancellationToken) -> SocketAddr {
     log.declare(&SUBMISSIONS).await.unwrap();
     let registry = Registry::open(Arc::clone(&log)).await.unwrap();
     let EdgeConfig { intake, https, .. } = EdgeConfig::default();
