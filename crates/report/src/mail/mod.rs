@@ -53,6 +53,9 @@ pub struct MailDocument<'m> {
     pub document: Document<'m>,
     /// The attachment's name, decoded and bounded like the mail's texts.
     pub file_name: Option<String>,
+    /// Whether it is content of the mail itself; not in an attached mail and not in running text, where a sender passes on what others
+    /// wrote, as bounces and replies do.
+    pub is_own: bool,
     /// What the attached mails say in which it stood.
     attached: Surroundings,
 }

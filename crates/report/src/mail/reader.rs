@@ -36,6 +36,7 @@ pub(super) struct Reader<'m> {
 #[derive(Clone)]
 struct Place {
     file_name: Option<String>,
+    is_own: bool,
     attached: Surroundings,
 }
 
@@ -53,7 +54,7 @@ impl<'m> Reader<'m> {
         let skipped = self.signs.damage.is_some();
         let documents = self.opening.into_documents().into_iter().zip(self.places).map(|(mut document, place)| {
             document.warnings.extend(skipped.then_some(WarningCode::MailPartSkipped));
-            MailDocument { document, file_name: place.file_name, attached: place.attached }
+            MailDocument { document, file_name: place.file_name, is_own: place.is_own, attached: place.attached }
         });
         Ok(documents.collect())
     }
@@ -64,7 +65,8 @@ impl<'m> Reader<'m> {
         while let Some(part) = walk.next(&mut self.allowance)? {
             self.signs.note(part.media.notice);
             if let Some(body) = part.body {
-                let place = Place { file_name: part.media.file_name(&part.fields), attached: walk.around(&part) };
+                let is_own = !walk.is_attached(&part);
+                let place = Place { file_name: part.media.file_name(&part.fields), is_own, attached: walk.around(&part) };
                 self.content(&part, body, &place, keep)?;
             }
         }
@@ -89,7 +91,7 @@ impl<'m> Reader<'m> {
             self.allowance.part()?;
             let mut marks = marks;
             marks.add(WarningCode::Uuencoded);
-            let place = Place { file_name: shown(&String::from_utf8_lossy(file.name)), attached: place.attached.clone() };
+            let place = Place { file_name: shown(&String::from_utf8_lossy(file.name)), is_own: false, attached: place.attached.clone() };
             self.add(Cow::Owned(file.content), marks, part, &place)?;
         }
         if let Some(at) = prose::embedded(&content) {
@@ -98,7 +100,7 @@ impl<'m> Reader<'m> {
                 Cow::Borrowed(content) => keep(content.get(at..).unwrap_or_default()),
                 Cow::Owned(mut content) => Cow::Owned(content.split_off(at)),
             };
-            return self.add(text, marks, part, place);
+            return self.add(text, marks, part, &Place { is_own: false, ..place.clone() });
         }
         self.refuse(if is_dmarc_aggregate(&content) { Reject::DmarcReport } else { Reject::UnknownForm }, part, place)
     }

@@ -90,6 +90,11 @@ impl<'r> Walk<'r> {
         Self { rest: skip_envelope(raw), stands: Stands::BeforeMail, open: Vec::new(), depth, mails: Vec::new(), around }
     }
 
+    /// Whether a part stands in an attached mail.
+    pub(super) fn is_attached(&self, part: &Part<'_>) -> bool {
+        self.around.is_some() || part.mail > 0
+    }
+
     /// What the attached mails around a part say, the innermost first.
     pub(super) fn around(&self, part: &Part<'_>) -> Surroundings {
         self.mails.get(part.mail).cloned().unwrap_or_default()
