@@ -2,6 +2,7 @@
 //!
 //! Invariants: one [`Submission`] leads to one [`Normalized`]; each format that was ever written can be read.
 
+mod content;
 mod id;
 mod normalized;
 mod poison;
@@ -9,6 +10,7 @@ mod submission;
 mod tenant;
 mod topics;
 
+pub use content::Content;
 pub use id::{SubmissionId, SubmissionIdError};
 pub use normalized::{FailureRecord, MailRecord, NORMALIZED_FORMAT, Normalized, NormalizedError, Outcome, PolicyRecord};
 pub use poison::{POISON_MAX, POISON_WINDOW, PoisonExceeded, PoisonRation, REASON_LOST, REASON_UNREADABLE, lost, unreadable};

@@ -22,6 +22,9 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// Every way in.
+    pub const ALL: [Self; 3] = [Self::Https, Self::Smtp, Self::Import];
+
     /// The name that headers, the API and the database use.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -35,7 +38,17 @@ impl Channel {
     /// The channel with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Https, Self::Smtp, Self::Import].into_iter().find(|channel| channel.as_str() == name)
+        Self::ALL.into_iter().find(|channel| channel.as_str() == name)
+    }
+
+    /// Whether a payload that came in this way is read as a mail: what is imported may be a report by itself, by its first bytes.
+    #[must_use]
+    pub fn is_mail(self, payload: &[u8]) -> bool {
+        match self {
+            Self::Https => false,
+            Self::Smtp => true,
+            Self::Import => tlsrpt_report::detect(payload).is_none(),
+        }
     }
 }
 
