@@ -27,7 +27,7 @@ const ACTION: &str = "adopt unclaimed rows";
 const CARRIED: &str = "policy_domain, key_day, report_key, day, received_at, submission_id";
 
 /// Columns that only the owner's row holds.
-const OWNED: [&str; 29] = [
+const OWNED: [&str; 30] = [
     "document",
     "report_group",
     "organization",
@@ -57,6 +57,7 @@ const OWNED: [&str; 29] = [
     "failures.additional",
     "warnings",
     "trust",
+    "signer",
 ];
 
 /// One block, whatever its size: a block's rows of one month become one part, which is there wholly or not at all. The owner's

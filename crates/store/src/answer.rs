@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tlsrpt_record::SubmissionId;
+use tlsrpt_record::{Channel, SubmissionId};
 use tlsrpt_report::{Day, ReportKey};
 
 /// `GET /v1/summary`.
@@ -123,6 +123,10 @@ pub struct ReportDetail {
     pub submission_id: SubmissionId,
     /// When that submission was received, RFC 3339.
     pub received_at: String,
+    /// The domain whose signature verified, when it came by mail.
+    pub signer: Option<String>,
+    /// The results of DKIM, SPF and the connecting host's name (RFC 8601 2.2), when it came by mail.
+    pub authentication: Option<String>,
 }
 
 /// One element of `failure-details`.
@@ -153,6 +157,8 @@ pub struct FailureItem {
 pub struct RawReport {
     /// The submission.
     pub submission_id: SubmissionId,
+    /// The way it came in.
+    pub channel: Channel,
     /// The payload as received.
     pub payload: Vec<u8>,
     /// Keys of all rows of this submission's document that belong to the tenant.
@@ -215,8 +221,20 @@ pub struct SubmissionItem {
     pub remote_ip: Option<String>,
     /// The media type that the sender claimed.
     pub content_type: Option<String>,
+    /// The `From` header, decoded.
+    pub sender: Option<String>,
+    /// The `Subject` header, decoded.
+    pub subject: Option<String>,
+    /// How a mail was delivered; null of what is no mail.
+    pub envelope: Option<Envelope>,
     /// Verdict on the origin.
     pub trust: String,
+    /// The results of DKIM, SPF and the connecting host's name (RFC 8601 2.2).
+    pub authentication: Option<String>,
+    /// The domain whose signature verified.
+    pub signer: Option<String>,
+    /// Whether DNS was away, so that the trust is not the last word; null of what is no mail.
+    pub deferred: Option<bool>,
     /// Size of the payload as received, bytes.
     pub payload_bytes: u64,
     /// What became of it.
@@ -227,6 +245,19 @@ pub struct SubmissionItem {
     pub detail: Option<String>,
     /// Keys of its rows.
     pub report_keys: Vec<String>,
+}
+
+/// What the client said when it delivered a mail, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Envelope {
+    /// The host name that it gave.
+    pub helo: Option<String>,
+    /// The reverse-path; empty when it is the null one.
+    pub mail_from: Option<String>,
+    /// The addresses here that it was sent to.
+    pub recipients: Vec<String>,
+    /// The TLS version; null in plain text.
+    pub tls: Option<String>,
 }
 
 /// One entry of `GET /admin/v1/unclaimed`: a domain with reports that nobody owns.

@@ -16,6 +16,7 @@ mod ledger;
 mod migrate;
 mod operator;
 mod payload;
+mod replay;
 mod rows;
 mod statement;
 mod store;
@@ -23,7 +24,7 @@ mod tenant;
 mod version;
 
 pub use answer::{
-    DomainFigures, FailureGroup, FailureItem, Fate, Fates, Point, RawReport, ReportDetail, ReportItem, ReportPeriod, Sessions,
+    DomainFigures, Envelope, FailureGroup, FailureItem, Fate, Fates, Point, RawReport, ReportDetail, ReportItem, ReportPeriod, Sessions,
     SubmissionItem, Summary, UnclaimedDomain,
 };
 pub use error::StoreError;

@@ -17,12 +17,20 @@ struct Migration {
 
 /// In order; a version that was released is never changed. A column that a later one adds needs a DEFAULT: while roles are
 /// updated one by one, writers that do not know it go on inserting.
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "001_reports_and_submissions",
-    tables: include_str!("../migrations/001_reports_and_submissions/tables.sql"),
-    distributed: include_str!("../migrations/001_reports_and_submissions/distributed.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "001_reports_and_submissions",
+        tables: include_str!("../migrations/001_reports_and_submissions/tables.sql"),
+        distributed: include_str!("../migrations/001_reports_and_submissions/distributed.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "002_mails",
+        tables: include_str!("../migrations/002_mails/tables.sql"),
+        distributed: include_str!("../migrations/002_mails/distributed.sql"),
+    },
+];
 
 /// Which versions a database has. Every server of a cluster has all of it, whichever is asked.
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS migrations$ON_CLUSTER (version UInt32, name String, applied_at DateTime64(3, 'UTC')) \

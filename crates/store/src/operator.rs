@@ -4,17 +4,16 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use clickhouse::Row;
 use serde::Deserialize;
-use tlsrpt_record::{Channel, Submission, SubmissionId};
-use tlsrpt_report::{Day, ReportKey, Trust, UnixMillis};
+use tlsrpt_record::{Channel, SubmissionId};
+use tlsrpt_report::{Day, ReportKey, UnixMillis};
 use uuid::Uuid;
 
 use crate::{
-    answer::{Fate, SubmissionItem, UnclaimedDomain},
+    answer::{Envelope, Fate, SubmissionItem, UnclaimedDomain},
     counting::{headline, saturated, successful},
     cursor,
     error::StoreError,
     ledger::{self, Receipts},
-    payload::Payload,
     rows::received_at,
     statement::Statement,
     store::Store,
@@ -28,10 +27,34 @@ pub struct SubmissionFilter {
     pub fate: Option<Fate>,
     /// Only this reject reason.
     pub reason: Option<String>,
+    /// Only what came in this way.
+    pub channel: Option<Channel>,
+}
+
+impl SubmissionFilter {
+    /// `… AND …` over the ledger's own columns; none when it narrows none of them.
+    fn entries(&self) -> Option<Statement> {
+        let mut conditions = Vec::new();
+        if let Some(reason) = &self.reason {
+            let mut sql = Statement::default();
+            sql.bind("reason = ?", reason.as_str());
+            conditions.push(sql);
+        }
+        if let Some(channel) = self.channel {
+            let mut sql = Statement::default();
+            sql.bind("channel = ?", channel.as_str());
+            conditions.push(sql);
+        }
+        conditions.into_iter().reduce(|mut all, next| {
+            all.push(" AND ").append(next);
+            all
+        })
+    }
 }
 
 const COLUMNS: &str = "submission_id, toUnixTimestamp64Milli(received_at) AS received_ms, toString(channel) AS channel_name, address, \
-    remote_ip, content_type, toString(trust) AS trust_name, reason, detail, report_keys, payload_bytes";
+    remote_ip, content_type, toString(trust) AS trust_name, reason, detail, report_keys, payload_bytes, \
+    sender, subject, helo, mail_from, recipients, tls, authentication, signer, deferred";
 
 #[derive(Row, Deserialize)]
 struct SubmissionRow {
@@ -47,20 +70,19 @@ struct SubmissionRow {
     detail: String,
     report_keys: Vec<u128>,
     payload_bytes: u64,
+    sender: String,
+    subject: String,
+    helo: String,
+    mail_from: Option<String>,
+    recipients: Vec<String>,
+    tls: String,
+    authentication: String,
+    signer: String,
+    deferred: u8,
 }
 
 #[derive(Row, Deserialize)]
-struct RawRow {
-    channel_name: String,
-    address: String,
-    remote_ip: Option<Ipv6Addr>,
-    content_type: String,
-    trust_name: String,
-    payload: Payload,
-}
-
-#[derive(Row, Deserialize)]
-struct IdRow {
+pub(crate) struct IdRow {
     #[serde(with = "clickhouse::serde::uuid")]
     submission_id: Uuid,
 }
@@ -75,7 +97,7 @@ struct UnclaimedRow {
 }
 
 const LIST: &str = "list submissions";
-const DAY_MILLIS: i64 = 86_400_000;
+pub(crate) const DAY_MILLIS: i64 = 86_400_000;
 /// How far back a list by fate looks at first, in days: a fate is worked out for every submission in the time looked at, and
 /// what an operator asks for is most often recent.
 const WINDOWS_DAYS: [i64; 2] = [1, 31];
@@ -112,31 +134,6 @@ impl Store {
         Ok(self.items(&[id]).await?.into_iter().next())
     }
 
-    /// A submission's payload as received, with what is needed to send it through again; none when it is unknown, or when its
-    /// payload was kept long enough and is gone.
-    ///
-    /// # Errors
-    /// What the database answers.
-    pub async fn submission_raw(&self, id: SubmissionId) -> Result<Option<Submission>, StoreError> {
-        let mut sql = Statement::new(
-            "SELECT toString(channel) AS channel_name, address, remote_ip, content_type, toString(trust) AS trust_name, payload \
-             FROM submissions FINAL WHERE ",
-        );
-        sql.append(only(id)).bind(" AND submission_id = toUUID(?) LIMIT 1", id.0);
-        let rows: Vec<RawRow> = self.fetch("read a submission's payload", sql).await?;
-        Ok(rows.into_iter().next().filter(|row| !row.payload.0.is_empty()).map(|row| Submission {
-            id,
-            channel: Channel::from_name(&row.channel_name).unwrap_or(Channel::Import),
-            address: some(row.address),
-            remote_ip: row.remote_ip.map(canonical),
-            content_type: some(row.content_type),
-            trust: Trust::from_name(&row.trust_name).unwrap_or(Trust::None),
-            mail: None,
-            replay: true,
-            payload: row.payload.0.into(),
-        }))
-    }
-
     /// Domains with reports that nobody owns, most reports first.
     ///
     /// # Errors
@@ -167,8 +164,8 @@ impl Store {
     async fn page(&self, filter: &SubmissionFilter, after: Option<SubmissionId>, take: usize) -> Result<Vec<SubmissionId>, StoreError> {
         let mut sql = Statement::new("SELECT submission_id FROM submissions FINAL WHERE ");
         sql.append(Receipts { to: after.map_or(i64::MAX, |id| received_at(id).0), ..Receipts::ALL }.condition());
-        if let Some(reason) = &filter.reason {
-            sql.bind(" AND reason = ?", reason.as_str());
+        if let Some(entries) = filter.entries() {
+            sql.push(" AND ").append(entries);
         }
         sql.append(following(after, take));
         Ok(ids(self.fetch(LIST, sql).await?))
@@ -188,13 +185,8 @@ impl Store {
                 // An edge's clock may be ahead of this one.
                 to: after.map_or(i64::MAX, |id| received_at(id).0),
             };
-            let entries = filter.reason.as_ref().map(|reason| {
-                let mut sql = Statement::default();
-                sql.bind("reason = ?", reason.as_str());
-                sql
-            });
             let mut sql = Statement::new("SELECT submission_id FROM ");
-            sql.append(ledger::fates(receipts, None, entries)).push(&format!(" WHERE fate = {}", fate as i8));
+            sql.append(ledger::fates(receipts, None, filter.entries())).push(&format!(" WHERE fate = {}", fate as i8));
             sql.append(following(after, take));
             let page = ids(self.fetch(LIST, sql).await?);
             if page.len() >= take || window.is_none() {
@@ -221,6 +213,8 @@ impl Store {
 }
 
 fn item(fate: Option<Fate>, row: SubmissionRow) -> SubmissionItem {
+    // Whatever came as a mail was looked at; only an import is a mail or none.
+    let is_mail = !row.authentication.is_empty();
     SubmissionItem {
         submission_id: SubmissionId(row.submission_id),
         received_at: UnixMillis(row.received_ms).rfc3339(),
@@ -228,7 +222,18 @@ fn item(fate: Option<Fate>, row: SubmissionRow) -> SubmissionItem {
         address: some(row.address),
         remote_ip: row.remote_ip.map(|ip| canonical(ip).to_string()),
         content_type: some(row.content_type),
+        sender: some(row.sender),
+        subject: some(row.subject),
+        envelope: is_mail.then_some(Envelope {
+            helo: some(row.helo),
+            mail_from: row.mail_from,
+            recipients: row.recipients,
+            tls: some(row.tls),
+        }),
         trust: row.trust_name,
+        authentication: some(row.authentication),
+        signer: some(row.signer),
+        deferred: is_mail.then_some(row.deferred != 0),
         payload_bytes: row.payload_bytes,
         fate: fate.unwrap_or(Fate::Duplicate),
         reason: some(row.reason),
@@ -253,16 +258,11 @@ fn position(cursor: &str) -> Result<SubmissionId, StoreError> {
     id.parse().map_err(|_| StoreError::Cursor)
 }
 
-fn only(id: SubmissionId) -> Statement {
-    let at = received_at(id).0;
-    Receipts { from: at, to: at }.condition()
-}
-
-fn ids(rows: Vec<IdRow>) -> Vec<SubmissionId> {
+pub(crate) fn ids(rows: Vec<IdRow>) -> Vec<SubmissionId> {
     rows.into_iter().map(|row| SubmissionId(row.submission_id)).collect()
 }
 
-fn canonical(ip: Ipv6Addr) -> IpAddr {
+pub(crate) fn canonical(ip: Ipv6Addr) -> IpAddr {
     IpAddr::V6(ip).to_canonical()
 }
 

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use clickhouse::Row;
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeSeq as _};
-use tlsrpt_record::{FailureRecord, Normalized, Outcome, PolicyRecord, SubmissionId};
-use tlsrpt_report::{Day, ReportKey, UnixMillis};
+use tlsrpt_record::{FailureRecord, MailRecord, Normalized, Outcome, PolicyRecord, SubmissionId};
+use tlsrpt_report::{Day, ReportKey, Trust, UnixMillis};
 use uuid::Uuid;
 
 use crate::version::version;
@@ -70,6 +70,7 @@ pub(crate) struct ReportRow<'a> {
     additional: Column<'a, &'a str>,
     warnings: &'a [&'a str],
     trust: i8,
+    signer: &'a str,
     #[serde(with = "clickhouse::serde::uuid")]
     submission_id: Uuid,
     received_at: i64,
@@ -102,7 +103,7 @@ impl<'a> ReportRow<'a> {
             policy_domain: policy.domain,
             key_day: policy.key_day.filter(|day| KEY_DAYS.contains(day)).map_or(0, days),
             report_key: policy.key.0,
-            version: version(outcome.trust, outcome.submission_id, outcome.normalized_at),
+            version: version(rank(outcome), outcome.submission_id, outcome.normalized_at),
             is_deleted: 0,
             day: days(day.unwrap_or(receipt)),
             document: policy.document.0,
@@ -134,10 +135,17 @@ impl<'a> ReportRow<'a> {
             additional: Column { failures, field: |f| f.additional },
             warnings: &policy.warnings,
             trust: outcome.trust as i8,
+            signer: outcome.mail.as_ref().map_or("", |mail| mail.signer),
             submission_id: outcome.submission_id.0,
             received_at: received_at.0,
         }
     }
+}
+
+/// The trust by which a row competes. A verdict that is not there yet may become any other, and a later outcome of one submission
+/// has to replace the earlier: so it ranks lowest until it is there.
+fn rank(outcome: &Normalized<'_>) -> Trust {
+    if outcome.mail.as_ref().is_some_and(|mail| mail.deferred) { Trust::DkimFail } else { outcome.trust }
 }
 
 /// The row that counts for one identity now.
@@ -193,6 +201,7 @@ impl<'a> ReportRow<'a> {
             additional: Column { failures, field: |f| f.additional },
             warnings: &[],
             trust: 0,
+            signer: "",
             submission_id: row.submission_id,
             received_at: received_at(SubmissionId(row.submission_id)).0,
         }
@@ -220,7 +229,29 @@ pub(crate) struct SubmissionRow<'a> {
     report_keys: Keys<'a>,
     payload_bytes: u64,
     payload: Bytes<'a>,
+    sender: &'a str,
+    subject: &'a str,
+    helo: &'a str,
+    mail_from: Option<&'a str>,
+    recipients: &'a [&'a str],
+    tls: &'a str,
+    authentication: &'a str,
+    signer: &'a str,
+    deferred: u8,
 }
+
+/// What is known of a submission that is no mail.
+static NO_MAIL: MailRecord<'static> = MailRecord {
+    sender: "",
+    subject: "",
+    helo: "",
+    mail_from: None,
+    recipients: Vec::new(),
+    tls: "",
+    authentication: "",
+    signer: "",
+    deferred: false,
+};
 
 struct Keys<'a>(&'a [PolicyRecord<'a>]);
 
@@ -248,6 +279,7 @@ impl<'a> SubmissionRow<'a> {
             Outcome::Stored(_) => ("", ""),
             Outcome::Rejected { reason, detail } => (reason, detail),
         };
+        let mail: &'a MailRecord<'a> = outcome.mail.as_ref().unwrap_or(&NO_MAIL);
         Self {
             submission_id: outcome.submission_id.0,
             received_at: received_at(outcome.submission_id).0,
@@ -262,6 +294,15 @@ impl<'a> SubmissionRow<'a> {
             report_keys: Keys(policies(outcome)),
             payload_bytes: payload.len() as u64,
             payload: Bytes(payload),
+            sender: mail.sender,
+            subject: mail.subject,
+            helo: mail.helo,
+            mail_from: mail.mail_from,
+            recipients: &mail.recipients,
+            tls: mail.tls,
+            authentication: mail.authentication,
+            signer: mail.signer,
+            deferred: u8::from(mail.deferred),
         }
     }
 }

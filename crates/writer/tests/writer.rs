@@ -106,7 +106,7 @@ async fn a_record_that_cannot_be_read_becomes_a_reject_and_takes_nothing_along()
     let running = start(store.clone(), [rejected("before"), stray, rejected("after")]).await;
     until("everything is committed", async || running.lag().await == 0).await;
     assert_eq!(store.fates(None, None).await.unwrap(), Fates { rejected: 3, ..Fates::default() });
-    let filter = SubmissionFilter { fate: None, reason: Some(REASON_UNREADABLE.to_owned()) };
+    let filter = SubmissionFilter { reason: Some(REASON_UNREADABLE.to_owned()), ..SubmissionFilter::default() };
     let (found, _) = store.submissions(&filter, 10, None).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].payload_bytes, 3, "the whole record is kept");

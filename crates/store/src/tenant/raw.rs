@@ -2,7 +2,7 @@
 
 use clickhouse::Row;
 use serde::Deserialize;
-use tlsrpt_record::SubmissionId;
+use tlsrpt_record::{Channel, SubmissionId};
 use tlsrpt_report::ReportKey;
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use crate::{answer::RawReport, error::StoreError, payload::Payload, rows::receiv
 
 #[derive(Row, Deserialize)]
 struct PayloadRow {
+    channel_name: String,
     payload: Payload,
     report_keys: Vec<u128>,
 }
@@ -35,7 +36,7 @@ impl TenantQueries {
         let sources: Vec<SourceRow> = self.store.fetch(ACTION, sql).await?;
         let Some(submission_id) = sources.first().map(|row| SubmissionId(row.submission_id)) else { return Ok(None) };
 
-        let mut sql = Statement::new("SELECT payload, report_keys FROM submissions FINAL WHERE ");
+        let mut sql = Statement::new("SELECT toString(channel) AS channel_name, payload, report_keys FROM submissions FINAL WHERE ");
         sql.bind("received_at = fromUnixTimestamp64Milli(toInt64(?), 'UTC')", received_at(submission_id).0);
         sql.bind(" AND submission_id = toUUID(?) LIMIT 1", submission_id.0);
         let payloads: Vec<PayloadRow> = self.store.fetch(ACTION, sql).await?;
@@ -46,6 +47,11 @@ impl TenantQueries {
         let keys: Vec<String> = row.report_keys.iter().map(u128::to_string).collect();
         sql.bind(" AND report_key IN (SELECT toUInt128(arrayJoin(?::Array(String)))) ORDER BY report_key", keys);
         let own: Vec<u128> = self.store.fetch(ACTION, sql).await?;
-        Ok(Some(RawReport { submission_id, payload: row.payload.0, own_keys: own.into_iter().map(ReportKey).collect() }))
+        Ok(Some(RawReport {
+            submission_id,
+            channel: Channel::from_name(&row.channel_name).unwrap_or(Channel::Import),
+            payload: row.payload.0,
+            own_keys: own.into_iter().map(ReportKey).collect(),
+        }))
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     condition, cursor,
     error::StoreError,
     filter::Filter,
+    rows::received_at,
     statement::Statement,
 };
 
@@ -25,7 +26,7 @@ const DETAIL_COLUMNS: &str = "contact, domain_sent, policy_type_sent, policy_str
     failures.receiving_mx AS f_mx, failures.receiving_helo AS f_helo, \
     arrayMap(ip -> ifNull(toString(ip), ''), failures.receiving_ip) AS f_receiving_ip, \
     failures.receiving_ip_sent AS f_receiving_ip_sent, failures.sessions AS f_sessions, failures.reason AS f_reason, \
-    failures.additional AS f_additional, submission_id, toUnixTimestamp64Milli(received_at) AS received_ms";
+    failures.additional AS f_additional, submission_id, toUnixTimestamp64Milli(received_at) AS received_ms, signer";
 
 #[derive(Row, Deserialize)]
 struct ItemRow {
@@ -79,7 +80,15 @@ struct DetailRow {
     #[serde(with = "clickhouse::serde::uuid")]
     submission_id: Uuid,
     received_ms: i64,
+    signer: String,
 }
+
+#[derive(Row, Deserialize)]
+struct OriginRow {
+    authentication: String,
+}
+
+const DETAIL: &str = "read a report";
 
 impl TenantQueries {
     /// A page of reports, newest day first, then by domain and key; the second value is the cursor of the next page. A page
@@ -120,8 +129,16 @@ impl TenantQueries {
     pub async fn report(&self, key: ReportKey) -> Result<Option<ReportDetail>, StoreError> {
         let mut sql = Statement::new(format!("SELECT {ITEM_COLUMNS}, {DETAIL_COLUMNS} FROM reports FINAL WHERE "));
         sql.bind("tenant = ?", self.tenant.as_str()).bind(" AND report_key = toUInt128(?) LIMIT 1", key.0);
-        let rows: Vec<DetailRow> = self.store.fetch("read a report", sql).await?;
-        Ok(rows.into_iter().next().map(detail))
+        let rows: Vec<DetailRow> = self.store.fetch(DETAIL, sql).await?;
+        let Some(row) = rows.into_iter().next() else { return Ok(None) };
+        // Of the submission behind the tenant's own row, what is about its sender and nothing else: a mail has recipients of others.
+        let id = SubmissionId(row.submission_id);
+        let mut sql = Statement::new("SELECT authentication FROM submissions FINAL WHERE ");
+        sql.bind("received_at = fromUnixTimestamp64Milli(toInt64(?), 'UTC')", received_at(id).0);
+        sql.bind(" AND submission_id = toUUID(?) LIMIT 1", id.0);
+        let origins: Vec<OriginRow> = self.store.fetch(DETAIL, sql).await?;
+        let authentication = origins.into_iter().next().and_then(|row| some(row.authentication));
+        Ok(Some(detail(row, authentication)))
     }
 }
 
@@ -142,7 +159,7 @@ fn item(row: ItemRow) -> ReportItem {
     }
 }
 
-fn detail(row: DetailRow) -> ReportDetail {
+fn detail(row: DetailRow, authentication: Option<String>) -> ReportDetail {
     let mut texts = Columns {
         result: row.f_result.into_iter(),
         result_sent: row.f_result_sent.into_iter(),
@@ -164,6 +181,8 @@ fn detail(row: DetailRow) -> ReportDetail {
         mx_hosts: row.mx_hosts,
         submission_id: SubmissionId(row.submission_id),
         received_at: UnixMillis(row.received_ms).rfc3339(),
+        signer: some(row.signer),
+        authentication,
         item: item(ItemRow {
             report_key: row.report_key,
             day: row.day,

@@ -83,6 +83,7 @@ async fn a_report_shows_everything_that_was_sent_and_only_to_its_owner() {
                  "failed_sessions": 1, "reason": null, "additional_information": null},
             ],
             "submission_id": one.id().to_string(), "received_at": "2026-05-13T12:00:00.000Z",
+            "signer": null, "authentication": null,
         })
     );
     assert!(store.tenant(tenant("beta")).report(key).await.unwrap().is_none());

@@ -7,6 +7,7 @@ mod filters;
 mod groups;
 mod ledger;
 mod lists;
+mod mails;
 mod model;
 mod once;
 mod replay;

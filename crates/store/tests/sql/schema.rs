@@ -3,13 +3,13 @@
 use tlsrpt_report::{PolicyClass, PolicyMode, ResultType, Trust};
 use tlsrpt_store::{Store, StoreError};
 
-use crate::support::{client, config};
+use crate::support::{client, config, id, noon};
 
 #[tokio::test]
 async fn migrating_twice_runs_everything_once() {
     let store = Store::new(&config());
     store.ping().await.unwrap();
-    assert_eq!(store.migrate().await.unwrap(), ["001_reports_and_submissions"]);
+    assert_eq!(store.migrate().await.unwrap(), ["001_reports_and_submissions", "002_mails"]);
     assert!(store.migrate().await.unwrap().is_empty());
 }
 
@@ -20,8 +20,30 @@ async fn a_migration_that_crashed_in_the_middle_is_completed() {
     store.migrate().await.unwrap();
     client(&config).query("DROP TABLE submissions SYNC").execute().await.unwrap();
     client(&config).query("TRUNCATE TABLE migrations").execute().await.unwrap();
-    assert_eq!(store.migrate().await.unwrap().len(), 1);
+    assert_eq!(store.migrate().await.unwrap().len(), 2);
     assert_eq!(store.fates(None, None).await.unwrap(), tlsrpt_store::Fates::default());
+}
+
+/// While roles are updated one by one, those of before go on: what they do not know has its default.
+#[tokio::test]
+async fn rows_of_a_writer_from_before_the_columns_for_mails_are_those_of_no_mail() {
+    let config = config();
+    let store = Store::new(&config);
+    store.migrate().await.unwrap();
+    let id = id(noon(0), 1);
+    client(&config)
+        .query(
+            "INSERT INTO submissions (submission_id, received_at, channel, trust, payload) \
+             VALUES (toUUID(?), fromUnixTimestamp64Milli(toInt64(?), 'UTC'), 'https', 'none', 'x')",
+        )
+        .bind(id.to_string())
+        .bind(noon(0).0)
+        .execute()
+        .await
+        .unwrap();
+    let item = store.submission(id).await.unwrap().unwrap();
+    assert_eq!((item.sender, item.envelope, item.authentication, item.signer, item.deferred), (None, None, None, None, None));
+    assert_eq!(store.submission_raw(id).await.unwrap().unwrap().mail, None);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use tlsrpt_record::{Channel, FailureRecord, Normalized, Outcome, PolicyRecord, SubmissionId, TenantId};
+use tlsrpt_record::{Channel, FailureRecord, MailRecord, Normalized, Outcome, PolicyRecord, SubmissionId, TenantId};
 use tlsrpt_report::{Day, Period, PolicyClass, ReportKey, ResultType, Trust, UnixMillis};
 use tlsrpt_store::{
     Filter, Store, StoreConfig,
@@ -222,6 +222,23 @@ pub(crate) fn sent(at: UnixMillis, n: u128, policies: Vec<PolicyRecord<'static>>
 impl Sent {
     pub(crate) fn trust(mut self, trust: Trust) -> Self {
         self.outcome.trust = trust;
+        self
+    }
+    /// Came as a mail, with this verdict.
+    pub(crate) fn mail(mut self, trust: Trust, deferred: bool) -> Self {
+        self.outcome.channel = Channel::Smtp;
+        self.outcome.trust = trust;
+        self.outcome.mail = Some(MailRecord {
+            sender: "Google <noreply@google.com>",
+            subject: "Report Domain: example.com",
+            helo: "mail.google.com",
+            mail_from: Some(""),
+            recipients: vec!["in-box@reports.example", "other@reports.example"],
+            tls: "TLSv1.3",
+            authentication: "dkim=pass header.d=google.com",
+            signer: if trust >= Trust::DkimOther { "google.com" } else { "" },
+            deferred,
+        });
         self
     }
     pub(crate) fn rejected(mut self, reason: &'static str) -> Self {
