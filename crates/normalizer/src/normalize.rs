@@ -4,9 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tlsrpt_log::{Delivered, Record};
 use tlsrpt_record::{
-    FailureRecord, Normalized, NormalizedError, Outcome, PolicyRecord, REASON_UNREADABLE, SUBMISSIONS, Submission, TenantId, unreadable,
+    Content, FailureRecord, MailRecord, Normalized, NormalizedError, Outcome, PolicyRecord, REASON_UNREADABLE, SUBMISSIONS, Submission,
+    SubmissionError, TenantId, unreadable,
 };
-use tlsrpt_report::{Context, Document, Domain, Failure, Policy, Reject, Report, UnixMillis};
+use tlsrpt_report::{Context, Document, Domain, Failure, Mail, Policy, Reject, Report, Trust, UnixMillis};
 
 /// Reject reason of a submission that this program failed on: a fault of ours, rationed.
 pub const REASON_INTERNAL: &str = "internal-error";
@@ -14,6 +15,10 @@ pub const REASON_INTERNAL: &str = "internal-error";
 pub const REASON_OUTCOME_TOO_LARGE: &str = "outcome-too-large";
 /// Warning on the reports of an archive in which another document was rejected.
 pub const WARNING_SIBLING_REJECTED: &str = "sibling-document-rejected";
+
+/// Warning on a report about the host that takes our mails: how reports reach us, often that of the reports on such reports. It
+/// counts like any other; nothing is ever sent from here, so nothing goes round.
+pub const WARNING_REPORT_DELIVERY: &str = "about-report-delivery";
 
 /// Who owns a domain.
 pub trait Owners {
@@ -52,13 +57,29 @@ pub enum Tally {
     Poison(&'static str),
 }
 
-/// Works on one record of the submissions topic. Never panics and always answers: what cannot be understood becomes a
-/// reject; so does what does not fit into a record of `record_max_bytes`.
+/// What is the same for every record of a batch.
+pub struct Setting<'a, O> {
+    /// Who owns a domain.
+    pub owners: &'a O,
+    /// Host parts of our reporting addresses, as far as they are configured.
+    pub mail_hosts: &'a [Domain],
+    /// The time.
+    pub now: UnixMillis,
+    /// The largest record that the log takes.
+    pub record_max_bytes: usize,
+}
+
+/// Works on one record of the submissions topic, which was read as `submission`; the origin of a mail is verified before. Never
+/// panics and always answers: what cannot be understood becomes a reject; so does what does not fit into a record.
 ///
 /// # Errors
 /// When the outcome cannot be encoded, which no input causes.
-pub fn normalize(delivered: &Delivered, owners: &impl Owners, now: UnixMillis, record_max_bytes: usize) -> Result<Work, NormalizedError> {
-    let submission = match Submission::from_record(&delivered.record) {
+pub fn normalize(
+    delivered: &Delivered,
+    submission: &Result<Submission, SubmissionError>,
+    setting: &Setting<'_, impl Owners>,
+) -> Result<Work, NormalizedError> {
+    let submission = match submission {
         Ok(submission) => submission,
         Err(error) => {
             let record = unreadable(SUBMISSIONS.name, delivered, &error.to_string()).encode(&delivered.record.value)?;
@@ -66,53 +87,72 @@ pub fn normalize(delivered: &Delivered, owners: &impl Owners, now: UnixMillis, r
         }
     };
     // A fault in parsing must cost the one submission that shows it, not the role.
-    match catch_unwind(AssertUnwindSafe(|| outcome(&submission, owners, now, record_max_bytes))) {
+    match catch_unwind(AssertUnwindSafe(|| outcome(submission, setting))) {
         Ok(work) => work,
         Err(_) => {
             let rejected =
                 Outcome::Rejected { reason: REASON_INTERNAL, detail: "the program failed on this payload; it is kept and can be replayed" };
-            let record = envelope(&submission, now, rejected).encode(&submission.payload)?;
+            let record = envelope(submission, None, setting.now, rejected).encode(&submission.payload)?;
             Ok(Work { record, tally: Tally::Poison(REASON_INTERNAL) })
         }
     }
 }
 
-fn outcome(submission: &Submission, owners: &impl Owners, now: UnixMillis, record_max_bytes: usize) -> Result<Work, NormalizedError> {
-    let documents = match tlsrpt_report::open(&submission.payload) {
-        Ok(documents) => documents,
-        Err(reject) => return rejected(submission, reject.code(), &reject.to_string(), now),
+fn outcome(submission: &Submission, setting: &Setting<'_, impl Owners>) -> Result<Work, NormalizedError> {
+    let content = Content::open(submission.channel, &submission.payload);
+    let rejected = |reason: &'static str, detail: &str| {
+        let outcome = Outcome::Rejected { reason, detail };
+        let record = envelope(submission, Some(&content), setting.now, outcome).encode(&submission.payload)?;
+        Ok(Work { record, tally: Tally::Rejected(reason) })
     };
-    let context = Context { received_at: submission.id.received_at(), report_domain: None, subject: None, file_name: None };
-    let (reports, rejects) = parse_all(&documents, &context);
+    let documents = match content.documents(submission.id.received_at()) {
+        Ok(documents) => documents,
+        Err(reject) => return rejected(reject.code(), &reject.to_string()),
+    };
+    let (reports, rejects) = parse_all(&documents);
     if reports.is_empty() {
-        // `open` gives at least one document, so there is a reject where there is no report.
+        // There is at least one document, so there is a reject where there is no report.
         let reject = rejects.into_iter().next().unwrap_or(Reject::UnknownForm);
-        return rejected(submission, reject.code(), &reject.to_string(), now);
+        return rejected(reject.code(), &reject.to_string());
     }
     let policies: Vec<(&Report<'_>, &Policy<'_>)> =
         reports.iter().flat_map(|report| report.policies.iter().map(move |policy| (report, policy))).collect();
     let tenants: Vec<Option<TenantId>> =
-        policies.iter().map(|(_, policy)| policy.domain.as_ref().and_then(|domain| owners.owner_of(domain))).collect();
+        policies.iter().map(|(_, policy)| policy.domain.as_ref().and_then(|domain| setting.owners.owner_of(domain))).collect();
     let rows: Vec<PolicyRecord<'_>> = policies
         .iter()
         .zip(&tenants)
-        .map(|((report, policy), tenant)| policy_record(report, policy, tenant.as_ref(), !rejects.is_empty()))
+        .map(|((report, policy), tenant)| {
+            let warnings = [
+                (!rejects.is_empty()).then_some(WARNING_SIBLING_REJECTED),
+                policy.domain.as_ref().filter(|domain| takes_our_mails(domain, submission, setting)).map(|_| WARNING_REPORT_DELIVERY),
+            ];
+            policy_record(report, policy, tenant.as_ref(), warnings.into_iter().flatten())
+        })
         .collect();
     let warnings =
         policies.iter().flat_map(|(report, policy)| report.warnings.iter().chain(&policy.warnings)).map(|code| code.as_str()).collect();
     let tally = Tally::Stored { rows: rows.len(), warnings };
-    let record = envelope(submission, now, Outcome::Stored(rows)).encode(&submission.payload)?;
-    if record.size_bytes() > record_max_bytes {
-        let detail = format!("what was read from the payload takes {} bytes, the log takes {record_max_bytes}", record.size_bytes());
-        return rejected(submission, REASON_OUTCOME_TOO_LARGE, &detail, now);
+    let record = envelope(submission, Some(&content), setting.now, Outcome::Stored(rows)).encode(&submission.payload)?;
+    if record.size_bytes() > setting.record_max_bytes {
+        let taken = setting.record_max_bytes;
+        let detail = format!("what was read from the payload takes {} bytes, the log takes {taken}", record.size_bytes());
+        return rejected(REASON_OUTCOME_TOO_LARGE, &detail);
     }
     Ok(Work { record, tally })
 }
 
-fn parse_all<'d>(documents: &'d [Document<'_>], context: &Context<'_>) -> (Vec<Report<'d>>, Vec<Reject>) {
+/// Whether a domain is the host of our reporting addresses: a configured one, or the one that this mail was sent to.
+fn takes_our_mails(domain: &Domain, submission: &Submission, setting: &Setting<'_, impl Owners>) -> bool {
+    let recipients = submission.mail.iter().flat_map(|facts| &facts.recipients);
+    let mut hosts = recipients.filter_map(|recipient| Domain::parse(recipient.rsplit_once('@')?.1).ok());
+    setting.mail_hosts.contains(domain) || hosts.any(|host| host == *domain)
+}
+
+fn parse_all<'d>(documents: &[(&'d Document<'_>, Context<'_>)]) -> (Vec<Report<'d>>, Vec<Reject>) {
     let mut reports = Vec::with_capacity(documents.len());
     let mut rejects = Vec::new();
-    for document in documents {
+    for (document, context) in documents {
         match tlsrpt_report::parse(document, context) {
             Ok(report) => reports.push(report),
             Err(reject) => rejects.push(reject),
@@ -121,31 +161,49 @@ fn parse_all<'d>(documents: &'d [Document<'_>], context: &Context<'_>) -> (Vec<R
     (reports, rejects)
 }
 
-fn rejected(submission: &Submission, reason: &'static str, detail: &str, now: UnixMillis) -> Result<Work, NormalizedError> {
-    let record = envelope(submission, now, Outcome::Rejected { reason, detail }).encode(&submission.payload)?;
-    Ok(Work { record, tally: Tally::Rejected(reason) })
-}
-
-fn envelope<'a>(submission: &'a Submission, now: UnixMillis, outcome: Outcome<'a>) -> Normalized<'a> {
+fn envelope<'a>(submission: &'a Submission, content: Option<&'a Content<'_>>, now: UnixMillis, outcome: Outcome<'a>) -> Normalized<'a> {
+    // Whoever signs a mail vouches for what he wrote: a bounce holds what somebody sent him.
+    let is_the_senders = content.is_none_or(Content::is_the_senders);
+    let trust = if is_the_senders { submission.trust } else { submission.trust.min(Trust::DkimOther) };
     Normalized {
         submission_id: submission.id,
         channel: submission.channel,
         address: submission.address.as_deref(),
         remote_ip: submission.remote_ip,
         content_type: submission.content_type.as_deref(),
-        trust: submission.trust,
+        trust,
         replay: submission.replay,
         normalized_at: now,
         outcome,
-        mail: None,
+        mail: mail_record(submission, content.and_then(Content::mail)),
     }
+}
+
+/// What is known of a mail; none of what is no mail.
+fn mail_record<'a>(submission: &'a Submission, mail: Option<&'a Mail<'_>>) -> Option<MailRecord<'a>> {
+    let facts = submission.mail.as_ref();
+    if facts.is_none() && mail.is_none() {
+        return None;
+    }
+    let origin = facts.and_then(|facts| facts.origin.as_ref());
+    Some(MailRecord {
+        sender: mail.and_then(|mail| mail.sender.as_deref()).unwrap_or_default(),
+        subject: mail.and_then(|mail| mail.subject.as_deref()).unwrap_or_default(),
+        helo: facts.and_then(|facts| facts.helo.as_deref()).unwrap_or_default(),
+        mail_from: facts.and_then(|facts| facts.mail_from.as_deref()),
+        recipients: facts.map(|facts| facts.recipients.iter().map(String::as_str).collect()).unwrap_or_default(),
+        tls: facts.and_then(|facts| facts.tls.as_deref()).unwrap_or_default(),
+        authentication: origin.map_or("", |origin| &origin.authentication),
+        signer: origin.map_or("", |origin| &origin.signer),
+        deferred: origin.is_some_and(|origin| origin.deferred),
+    })
 }
 
 fn policy_record<'a>(
     report: &'a Report<'_>,
     policy: &'a Policy<'_>,
     tenant: Option<&'a TenantId>,
-    sibling_rejected: bool,
+    warnings: impl Iterator<Item = &'a str>,
 ) -> PolicyRecord<'a> {
     let codes = report.warnings.iter().chain(&policy.warnings).map(|code| code.as_str());
     PolicyRecord {
@@ -170,7 +228,7 @@ fn policy_record<'a>(
         successful: policy.successful,
         failed: policy.failed,
         failures: policy.failures.iter().map(failure_record).collect(),
-        warnings: codes.chain(sibling_rejected.then_some(WARNING_SIBLING_REJECTED)).collect(),
+        warnings: codes.chain(warnings).collect(),
     }
 }
 

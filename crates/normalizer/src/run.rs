@@ -10,15 +10,20 @@ use serde::{Deserialize, Serialize};
 use tlsrpt_log::{
     Batch, BatchLimits, CommitError, ConsumeError, Consumer, Log, LogError, Position, Positions, ProduceError, Producer, Record,
 };
-use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, NormalizedError, PoisonExceeded, PoisonRation, SUBMISSIONS, lost};
-use tlsrpt_report::UnixMillis;
+use tlsrpt_origin::Verifier;
+use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, NormalizedError, PoisonExceeded, PoisonRation, SUBMISSIONS, Submission, lost};
+use tlsrpt_report::{Domain, UnixMillis};
 use tlsrpt_telemetry::{Backoff, Dependency};
-use tokio::task::{JoinError, JoinHandle};
+use tokio::{
+    runtime::Handle,
+    task::{JoinError, JoinHandle},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     metrics::Metrics,
-    normalize::{Owners, Tally, Work, normalize},
+    normalize::{Owners, Setting, Tally, Work, normalize},
+    origin::Origins,
 };
 
 /// How the normalizer works.
@@ -31,11 +36,21 @@ pub struct NormalizerConfig {
     pub batch_bytes_max: usize,
     /// How long a batch waits for more once it has something, milliseconds.
     pub batch_linger_ms: u64,
+    /// Most mails whose origin is verified at one time.
+    pub origins_concurrent_max: usize,
+    /// Longest work on the origins of all mails of a batch, milliseconds; what is not known by then is deferred.
+    pub origins_timeout_ms: u64,
 }
 
 impl Default for NormalizerConfig {
     fn default() -> Self {
-        Self { batch_records_max: 2_000, batch_bytes_max: 16 << 20, batch_linger_ms: 20 }
+        Self {
+            batch_records_max: 2_000,
+            batch_bytes_max: 16 << 20,
+            batch_linger_ms: 20,
+            origins_concurrent_max: 128,
+            origins_timeout_ms: 10_000,
+        }
     }
 }
 
@@ -65,40 +80,76 @@ const BATCHES_IN_FLIGHT_MAX: usize = 3;
 /// How long the role finishes what it took once it is asked to end.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Normalizes until `shutdown`, then finishes what it took. `record_max_bytes` is the largest record that the log takes; `health`
-/// tells whether the log lets it work.
+/// What the role works with.
+pub struct Parts<O> {
+    /// Where submissions come from and outcomes go.
+    pub log: Arc<dyn Log>,
+    /// The largest record that the log takes.
+    pub record_max_bytes: usize,
+    /// Who owns a domain.
+    pub owners: Arc<O>,
+    /// Who verifies the origins of mails.
+    pub verifier: Arc<Verifier>,
+    /// Host parts of our reporting addresses, as far as they are configured.
+    pub mail_hosts: Vec<Domain>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Whether the log lets the role work.
+    pub health: Dependency,
+}
+
+/// Normalizes until `shutdown`, then finishes what it took.
 ///
 /// # Errors
 /// [`NormalizerError`] when it must not go on: nothing is lost, what was not committed comes again.
 pub async fn run<O: Owners + Send + Sync + 'static>(
     config: NormalizerConfig,
-    record_max_bytes: usize,
-    log: Arc<dyn Log>,
-    owners: Arc<O>,
-    metrics: Metrics,
-    health: Dependency,
+    parts: Parts<O>,
     shutdown: CancellationToken,
 ) -> Result<(), NormalizerError> {
+    let Parts { log, record_max_bytes, owners, verifier, mail_hosts, metrics, health } = parts;
     let consumer = log.consumer(SUBMISSIONS.name, NORMALIZER_GROUP).await.map_err(NormalizerError::Open)?;
     let role = Role {
         consumer,
         producer: log.producer(),
-        record_max_bytes,
-        owners,
+        desk: Arc::new(Desk { config, record_max_bytes, owners, verifier, mail_hosts }),
         metrics,
         health,
         poison: PoisonRation::default(),
         in_flight: VecDeque::new(),
     };
     role.health.ready();
-    role.work(config, shutdown).await
+    role.work(shutdown).await
+}
+
+/// What is needed to work on a batch, wherever that is done.
+struct Desk<O> {
+    config: NormalizerConfig,
+    record_max_bytes: usize,
+    owners: Arc<O>,
+    verifier: Arc<Verifier>,
+    mail_hosts: Vec<Domain>,
+}
+
+impl<O: Owners> Desk<O> {
+    /// Verifies the mails of a batch and normalizes all of it. Blocks: not for an async thread.
+    fn work_on(&self, batch: &Batch, runtime: &Handle) -> Result<Vec<Work>, NormalizedError> {
+        let mut submissions: Vec<_> = batch.records.iter().map(|delivered| Submission::from_record(&delivered.record)).collect();
+        let origins = Origins {
+            verifier: &self.verifier,
+            concurrent_max: self.config.origins_concurrent_max,
+            timeout: Duration::from_millis(self.config.origins_timeout_ms),
+        };
+        origins.verify(submissions.iter_mut().flatten(), runtime);
+        let setting = Setting { owners: &*self.owners, mail_hosts: &self.mail_hosts, now: now(), record_max_bytes: self.record_max_bytes };
+        batch.records.iter().zip(&submissions).map(|(delivered, submission)| normalize(delivered, submission, &setting)).collect()
+    }
 }
 
 struct Role<O> {
     consumer: Box<dyn Consumer>,
     producer: Arc<dyn Producer>,
-    record_max_bytes: usize,
-    owners: Arc<O>,
+    desk: Arc<Desk<O>>,
     metrics: Metrics,
     health: Dependency,
     poison: PoisonRation,
@@ -107,7 +158,8 @@ struct Role<O> {
 }
 
 impl<O: Owners + Send + Sync + 'static> Role<O> {
-    async fn work(mut self, config: NormalizerConfig, shutdown: CancellationToken) -> Result<(), NormalizerError> {
+    async fn work(mut self, shutdown: CancellationToken) -> Result<(), NormalizerError> {
+        let config = &self.desk.config;
         let limits = BatchLimits {
             records_max: config.batch_records_max,
             bytes_max: config.batch_bytes_max,
@@ -169,12 +221,8 @@ impl<O: Owners + Send + Sync + 'static> Role<O> {
     /// Normalizes a batch on a blocking thread and hands the outcomes to the log.
     async fn take(&mut self, batch: Batch) -> Result<(), NormalizerError> {
         let positions = batch.positions();
-        let (owners, record_max_bytes) = (Arc::clone(&self.owners), self.record_max_bytes);
-        let works = tokio::task::spawn_blocking(move || {
-            let now = now();
-            batch.records.iter().map(|delivered| normalize(delivered, &*owners, now, record_max_bytes)).collect::<Result<Vec<Work>, _>>()
-        })
-        .await??;
+        let (desk, runtime) = (Arc::clone(&self.desk), Handle::current());
+        let works = tokio::task::spawn_blocking(move || desk.work_on(&batch, &runtime)).await??;
         let (records, tallies): (Vec<Record>, Vec<Tally>) = works.into_iter().map(|work| (work.record, work.tally)).unzip();
         for tally in &tallies {
             if let Tally::Poison(reason) = tally {

@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tlsrpt_log::{BatchLimits, Delivered, EmbeddedConfig, EmbeddedLog, Log, Position, Record};
-use tlsrpt_normalizer::{Metrics, NormalizerConfig, NormalizerError, Owners, REASON_INTERNAL, Tally, normalize, run};
+use tlsrpt_normalizer::{Metrics, NormalizerConfig, NormalizerError, Owners, Parts, REASON_INTERNAL, Setting, Tally, normalize, run};
+use tlsrpt_origin::{OriginConfig, Verifier};
 use tlsrpt_record::{
     Channel, NORMALIZED, NORMALIZER_GROUP, Normalized, Outcome, REASON_UNREADABLE, RECORD_MAX_BYTES, SUBMISSIONS, Submission, SubmissionId,
     TenantId, WRITER_GROUP,
@@ -62,7 +63,9 @@ fn delivered(record: Record) -> Delivered {
 }
 
 fn outcome_of(record: Record) -> (Record, Tally) {
-    let work = normalize(&delivered(record), &owners(), UnixMillis(1), RECORD_MAX_BYTES).unwrap();
+    let submission = Submission::from_record(&record);
+    let setting = Setting { owners: &owners(), mail_hosts: &[], now: UnixMillis(1), record_max_bytes: RECORD_MAX_BYTES };
+    let work = normalize(&delivered(record), &submission, &setting).unwrap();
     (work.record, work.tally)
 }
 
@@ -126,15 +129,16 @@ async fn start(records: impl IntoIterator<Item = Record>) -> Running {
         log.producer().send(SUBMISSIONS.name, record).await.unwrap();
     }
     let shutdown = CancellationToken::new();
-    let role = tokio::spawn(run(
-        NormalizerConfig::default(),
-        RECORD_MAX_BYTES,
-        Arc::clone(&log) as Arc<dyn Log>,
-        Arc::new(owners()),
-        Metrics::register(&Registry::new()).unwrap(),
-        Health::new().dependency("normalizer"),
-        shutdown.clone(),
-    ));
+    let parts = Parts {
+        log: Arc::clone(&log) as Arc<dyn Log>,
+        record_max_bytes: RECORD_MAX_BYTES,
+        owners: Arc::new(owners()),
+        verifier: Arc::new(Verifier::new(&OriginConfig::default()).unwrap()),
+        mail_hosts: Vec::new(),
+        metrics: Metrics::register(&Registry::new()).unwrap(),
+        health: Health::new().dependency("normalizer"),
+    };
+    let role = tokio::spawn(run(NormalizerConfig::default(), parts, shutdown.clone()));
     Running { log, shutdown, role, _dir: dir }
 }
 

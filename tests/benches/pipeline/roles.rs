@@ -7,7 +7,8 @@ use std::{
 };
 
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log};
-use tlsrpt_normalizer::{Metrics, NormalizerConfig};
+use tlsrpt_normalizer::{Metrics, NormalizerConfig, Parts};
+use tlsrpt_origin::{OriginConfig, Verifier};
 use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, RECORD_MAX_BYTES, SUBMISSIONS};
 use tlsrpt_store::{Store, embedded};
 use tlsrpt_telemetry::{Health, prometheus};
@@ -70,18 +71,17 @@ async fn normalized(log: &Arc<dyn Log>) -> f64 {
         ack.await.unwrap();
     }
     let shutdown = CancellationToken::new();
-    let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
-    let health = Health::new().dependency("normalizer");
+    let parts = Parts {
+        log: Arc::clone(log),
+        record_max_bytes: RECORD_MAX_BYTES,
+        owners: Arc::new(OneTenant),
+        verifier: Arc::new(Verifier::new(&OriginConfig::default()).unwrap()),
+        mail_hosts: Vec::new(),
+        metrics: Metrics::register(&prometheus::Registry::new()).unwrap(),
+        health: Health::new().dependency("normalizer"),
+    };
     let started = Instant::now();
-    let role = tokio::spawn(tlsrpt_normalizer::run(
-        NormalizerConfig::default(),
-        RECORD_MAX_BYTES,
-        Arc::clone(log),
-        Arc::new(OneTenant),
-        metrics,
-        health,
-        shutdown.clone(),
-    ));
+    let role = tokio::spawn(tlsrpt_normalizer::run(NormalizerConfig::default(), parts, shutdown.clone()));
     kafka::drained(&**log, SUBMISSIONS.name, NORMALIZER_GROUP).await;
     let rate = rate(started);
     shutdown.cancel();

@@ -7,9 +7,9 @@ use std::{
 
 use bytes::Bytes;
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log};
-use tlsrpt_normalizer::{Owners, normalize};
+use tlsrpt_normalizer::{Owners, Setting, normalize};
 use tlsrpt_record::{Channel, NORMALIZED, RECORD_MAX_BYTES, Submission, SubmissionId, TenantId, WRITER_GROUP};
-use tlsrpt_report::{Domain, Trust, UnixMillis};
+use tlsrpt_report::{Domain, Trust};
 use tlsrpt_store::{Store, StoreConfig, embedded};
 use tlsrpt_telemetry::{Health, prometheus};
 use tlsrpt_writer::{Metrics, WriterConfig};
@@ -89,9 +89,10 @@ async fn fill(log: &dyn Log, rows: usize) {
         let delivered = tlsrpt_log::Delivered {
             position: tlsrpt_log::Position { partition: 0, offset: number as u64 },
             appended_at_ms: id.received_at().0,
-            record: submission.into_record(),
+            record: submission.clone().into_record(),
         };
-        let work = normalize(&delivered, &OneTenant, UnixMillis(id.received_at().0), RECORD_MAX_BYTES).unwrap();
+        let setting = Setting { owners: &OneTenant, mail_hosts: &[], now: id.received_at(), record_max_bytes: RECORD_MAX_BYTES };
+        let work = normalize(&delivered, &Ok(submission), &setting).unwrap();
         acks.push(producer.send(NORMALIZED.name, work.record));
     }
     for ack in acks {

@@ -184,6 +184,18 @@ mod tests {
     }
 
     #[test]
+    fn dns_servers_come_from_the_file_or_from_flags_and_are_shown() {
+        let toml = "[origin]\nservers = [\"192.0.2.1:53\"]\nquery_timeout_ms = 700\n";
+        let config = load_toml(toml, &[]).unwrap();
+        assert_eq!((config.origin.servers.len(), config.origin.query_timeout_ms), (1, 700));
+        let config = load_toml(toml, &["--dns-server", "192.0.2.2", "--dns-server", "[2001:db8::2]:5353"]).unwrap();
+        assert_eq!(config.origin.servers, ["192.0.2.2:53".parse().unwrap(), "[2001:db8::2]:5353".parse().unwrap()]);
+        let shown = toml::to_string(&config).unwrap();
+        assert!(shown.contains("[origin]") && shown.contains("192.0.2.2:53"), "{shown}");
+        assert!(load_toml("[origin]\nserver = 1\n", &[]).unwrap_err().to_string().contains("did you mean servers?"));
+    }
+
+    #[test]
     fn an_unknown_variable_is_an_error_that_names_the_nearest_known_one() {
         let error = environment([("TLSRPT_DATADIR".to_owned(), "x".to_owned())].into_iter()).unwrap_err().to_string();
         assert!(error.contains("unknown variable TLSRPT_DATADIR: did you mean TLSRPT_DATA_DIR?"), "{error}");

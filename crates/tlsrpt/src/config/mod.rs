@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) log: LogSection,
     /// The Kafka cluster, in place of the embedded log.
     pub(crate) kafka: KafkaSection,
+    /// How the origins of mails are verified.
+    pub(crate) origin: tlsrpt_origin::OriginConfig,
     /// The normalizer.
     pub(crate) normalizer: tlsrpt_normalizer::NormalizerConfig,
     /// The writer.
@@ -59,6 +61,7 @@ impl Default for Config {
             edge: tlsrpt_edge::EdgeConfig::default(),
             log: LogSection::default(),
             kafka: KafkaSection::default(),
+            origin: tlsrpt_origin::OriginConfig::default(),
             normalizer: tlsrpt_normalizer::NormalizerConfig::default(),
             writer: tlsrpt_writer::WriterConfig::default(),
             store: StoreSection::default(),

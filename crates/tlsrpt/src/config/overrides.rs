@@ -1,12 +1,18 @@
 //! Settings that have a flag and a variable of their own.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::Args;
 use figment::value::{Dict, Value};
 use tlsrpt_edge::LmtpAddress;
 
 use super::{TlsMode, kafka::property, size::bytes};
+
+/// Where DNS servers listen (RFC 1035 4.2).
+const DNS_PORT: u16 = 53;
 
 /// Flags that override the TOML file; each has a `TLSRPT_…` variable too.
 #[derive(Args, Clone, Debug, Default)]
@@ -52,6 +58,9 @@ pub(crate) struct Overrides {
     /// Host part of reporting addresses; repeatable, by commas in the variable; none accepts any host part
     #[arg(long, env = "TLSRPT_MAIL_HOST", value_name = "HOST", value_delimiter = ',', global = true)]
     mail_host: Vec<String>,
+    /// DNS server that resolves names for us, ADDR or ADDR:PORT; repeatable, by commas in the variable [default: the system's]
+    #[arg(long, env = "TLSRPT_DNS_SERVER", value_name = "ADDR", value_delimiter = ',', value_parser = dns_server, global = true)]
+    dns_server: Vec<SocketAddr>,
     /// Kafka brokers, host:port by commas [default: none, the embedded log]
     #[arg(long, env = "TLSRPT_KAFKA_BROKERS", value_name = "HOST:PORT,…", global = true)]
     kafka_brokers: Option<String>,
@@ -129,12 +138,21 @@ impl Overrides {
         ];
         let texts = texts.into_iter().filter_map(|(place, text)| text.map(|text| (place, Value::from(text))));
         let hosts = (!self.mail_host.is_empty()).then(|| ("mail_hosts", Value::from(self.mail_host.clone())));
+        let servers: Vec<String> = self.dns_server.iter().map(SocketAddr::to_string).collect();
+        let servers = (!servers.is_empty()).then(|| ("origin.servers", Value::from(servers)));
         let properties = self.kafka_property.iter().map(|text| property(text).map(|(name, value)| (name, Value::from(value))));
         let properties = properties.collect::<Result<Dict, _>>()?;
         let properties = (!properties.is_empty()).then(|| ("kafka.properties", Value::from(properties)));
         let spool = self.spool_limit.map(|limit| ("edge.spool.limit_bytes", Value::from(limit)));
-        Ok(texts.chain(hosts).chain(properties).chain(spool).collect())
+        Ok(texts.chain(hosts).chain(servers).chain(properties).chain(spool).collect())
     }
+}
+
+/// An address, with the port of DNS when it names none.
+fn dns_server(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
+    let addr = text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, DNS_PORT)));
+    addr.map_err(|_| format!("{text} is no address of a DNS server: write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53"))
 }
 
 /// Puts values at their places into one nested dictionary.
@@ -157,4 +175,25 @@ pub(super) fn nest(values: Vec<(&str, Value)>) -> Dict {
         }
     }
     root
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::dns_server;
+
+    #[test]
+    fn a_dns_server_is_an_address_with_or_without_a_port() {
+        for (text, addr) in [
+            ("192.0.2.53", "192.0.2.53:53"),
+            (" 192.0.2.53:5353", "192.0.2.53:5353"),
+            ("2001:db8::53", "[2001:db8::53]:53"),
+            ("[2001:db8::53]:5353", "[2001:db8::53]:5353"),
+        ] {
+            assert_eq!(dns_server(text).unwrap(), addr.parse().unwrap(), "{text}");
+        }
+        for wrong in ["", "dns.example", "192.0.2.53:", "192.0.2"] {
+            assert!(dns_server(wrong).is_err_and(|error| error.contains("DNS server")), "{wrong}");
+        }
+    }
 }
