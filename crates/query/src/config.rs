@@ -30,6 +30,12 @@ pub struct QueryConfig {
     pub adoption_interval_ms: u64,
     /// Domains that one adoption statement moves.
     pub adoption_max_domains: usize,
+    /// Wait between looks for mails whose verdict is deferred, milliseconds.
+    pub deferred_interval_ms: u64,
+    /// Shortest wait between two tries of one such mail, milliseconds; it grows with the mail's age.
+    pub deferred_retry_ms: u64,
+    /// Most such mails that one look sends through again.
+    pub deferred_max_submissions: usize,
 }
 
 impl Default for QueryConfig {
@@ -46,6 +52,9 @@ impl Default for QueryConfig {
             page_max_rows: 1_000,
             adoption_interval_ms: 5_000,
             adoption_max_domains: 500,
+            deferred_interval_ms: 60_000,
+            deferred_retry_ms: 300_000,
+            deferred_max_submissions: 500,
         }
     }
 }
@@ -62,5 +71,11 @@ impl QueryConfig {
     }
     pub(crate) fn adoption_interval(&self) -> Duration {
         Duration::from_millis(self.adoption_interval_ms)
+    }
+    pub(crate) fn deferred_interval(&self) -> Duration {
+        Duration::from_millis(self.deferred_interval_ms.max(10))
+    }
+    pub(crate) fn deferred_retry(&self) -> Duration {
+        Duration::from_millis(self.deferred_retry_ms)
     }
 }

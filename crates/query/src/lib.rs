@@ -4,8 +4,8 @@
 //! `admit` bounds how many run and how long → the route's extractor ([`auth`]) turns its key into an `Operator` or a
 //! `TenantKey` → the handler asks the store, the registry or the log → JSON, or a [`problem`].
 //!
-//! Beside it [`Adoption`] moves rows that nobody owned to the tenant that claimed their domain, and [`Fates`] counts
-//! what became of today's submissions.
+//! Beside it [`Adoption`] moves rows that nobody owned to the tenant that claimed their domain, [`Fates`] counts
+//! what became of today's submissions, and [`Verdicts`] sends mails through again whose verdict was deferred.
 //!
 //! Invariants: a handler reaches the store through an extractor that checked a key, and a tenant's handler reaches only that
 //! tenant's queries; every route stands in [`routes`]; no answer tells what exists elsewhere; no key is logged; every error
@@ -28,6 +28,7 @@ mod problem;
 mod routes;
 mod server;
 mod tenant_routes;
+mod verdicts;
 
 pub use adoption::{Adoption, Claims};
 pub use auth::{AdminKey, AdminKeyError};
@@ -36,3 +37,4 @@ pub use fates::Fates;
 pub use metrics::QueryMetrics;
 pub use routes::{Audience, Route, routes};
 pub use server::{Parts, Query};
+pub use verdicts::Verdicts;

@@ -7,7 +7,7 @@ use axum::{
 };
 use serde::Serialize;
 use tlsrpt_log::ProduceError;
-use tlsrpt_record::SubmissionId;
+use tlsrpt_record::{Channel, SubmissionId};
 use tlsrpt_store::{Fate, SubmissionFilter, SubmissionItem};
 
 use crate::{
@@ -27,9 +27,13 @@ pub(crate) struct Listing {
 }
 
 impl FromParameters for Listing {
-    const NAMES: &'static [&'static str] = &["fate", "reason", "limit", "cursor"];
+    const NAMES: &'static [&'static str] = &["fate", "reason", "channel", "limit", "cursor"];
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
-        let filter = SubmissionFilter { fate: parameters.name("fate", FATES)?, reason: parameters.one("reason")?.map(str::to_owned) };
+        let filter = SubmissionFilter {
+            fate: parameters.name("fate", FATES)?,
+            reason: parameters.one("reason")?.map(str::to_owned),
+            channel: parameters.name("channel", &Channel::ALL.map(|channel| (channel.as_str(), channel)))?,
+        };
         Ok(Self { filter, page: Page::read(parameters, config)? })
     }
 }
@@ -55,14 +59,17 @@ pub(crate) async fn one(operator: Operator, path: Segments, _: Asked<Nothing>) -
     operator.store().submission(id).await?.map(Json).ok_or_else(|| not_in_the_ledger(id))
 }
 
-/// The payload as received. Whoever sent it chose its bytes, so it is nothing but bytes to a browser, and a file to save.
+/// The payload as received. Whoever sent it chose its bytes, so to a browser it is a file to save; a mail is one that a mail program
+/// opens.
 pub(crate) async fn raw(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<Response, Problem> {
     let id = path.read("id", str::parse::<SubmissionId>)?;
     let submission = operator.store().submission_raw(id).await?.ok_or_else(|| not_in_the_ledger(id))?;
+    let (media_type, extension) =
+        if submission.channel.is_mail(&submission.payload) { ("message/rfc822", "eml") } else { ("application/octet-stream", "bin") };
     let mut response = submission.payload.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{id}.bin\"")) {
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{id}.{extension}\"")) {
         headers.insert(header::CONTENT_DISPOSITION, disposition);
     }
     Ok(response)

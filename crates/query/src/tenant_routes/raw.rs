@@ -1,4 +1,5 @@
-//! `GET /v1/reports/{report_key}/raw`: the JSON document behind a report, with the asking tenant's policies only.
+//! `GET /v1/reports/{report_key}/raw`: the JSON document behind a report, with the asking tenant's policies only. Of a mail that
+//! document too, and never the mail: its text, its recipients and its other attachments are not the tenant's.
 
 use std::{cell::Cell, collections::BTreeSet};
 
@@ -6,7 +7,8 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use tlsrpt_report::{Context, Reject, ReportKey, UnixMillis};
+use tlsrpt_record::Content;
+use tlsrpt_report::{Reject, ReportKey};
 use tlsrpt_store::RawReport;
 
 use crate::{
@@ -48,8 +50,10 @@ pub(crate) async fn document(key: TenantKey, path: Segments, _: Asked<Nothing>) 
 /// holds it.
 fn own_document(raw: &RawReport, key: ReportKey) -> Result<Option<String>, Reject> {
     let own: BTreeSet<ReportKey> = raw.own_keys.iter().copied().collect();
-    for document in tlsrpt_report::open(&raw.payload)? {
-        let Ok(report) = tlsrpt_report::parse(&document, &context(raw.submission_id.received_at())) else { continue };
+    let content = Content::open(raw.channel, &raw.payload);
+    // The context that the normalizer had: it decides identities.
+    for (document, context) in content.documents(raw.submission_id.received_at()).map_err(Clone::clone)? {
+        let Ok(report) = tlsrpt_report::parse(document, &context) else { continue };
         if !report.policies.iter().any(|policy| policy.key == key) {
             continue;
         }
@@ -57,19 +61,14 @@ fn own_document(raw: &RawReport, key: ReportKey) -> Result<Option<String>, Rejec
         let shown: BTreeSet<usize> =
             report.policies.iter().filter(|policy| own.contains(&policy.key)).map(|policy| policy.index as usize).collect();
         let hidden = Cell::new(false);
-        let redacted = tlsrpt_report::redact(&document, |index| {
+        let redacted = tlsrpt_report::redact(document, |index| {
             let keep = shown.contains(&index);
             hidden.set(hidden.get() || !keep);
             keep
         })?;
         drop(report);
         // With nothing to hide the sender's own text is the better answer.
-        return Ok(Some(if hidden.get() { redacted } else { document.text.into_owned() }));
+        return Ok(Some(if hidden.get() { redacted } else { document.text.clone().into_owned() }));
     }
     Ok(None)
-}
-
-/// The context that the normalizer had, as far as it decides identities.
-fn context(received_at: UnixMillis) -> Context<'static> {
-    Context { received_at, report_domain: None, subject: None, file_name: None }
 }

@@ -10,8 +10,9 @@ use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tlsrpt_log::{EmbeddedConfig as LogConfig, EmbeddedLog, Log};
-use tlsrpt_query::{AdminKey, Adoption, Claims, Parts, Query, QueryConfig, QueryMetrics};
-use tlsrpt_record::{Channel, NORMALIZED, SUBMISSIONS, Submission, SubmissionId};
+use tlsrpt_origin::{OriginConfig, Verifier};
+use tlsrpt_query::{AdminKey, Adoption, Claims, Parts, Query, QueryConfig, QueryMetrics, Verdicts};
+use tlsrpt_record::{Channel, MailFacts, NORMALIZED, SUBMISSIONS, Submission, SubmissionId};
 use tlsrpt_registry::Registry;
 use tlsrpt_report::Trust;
 use tlsrpt_store::{
@@ -42,6 +43,8 @@ pub(crate) struct Api {
     pub(crate) addr: SocketAddr,
     pub(crate) store: Store,
     pub(crate) metrics: prometheus::Registry,
+    /// Whom the normalizer asks for keys.
+    pub(crate) origin: OriginConfig,
     registry: Arc<Registry>,
     log: Arc<dyn Log>,
     client: reqwest::Client,
@@ -116,6 +119,8 @@ impl Api {
 
         let adoption = Adoption::new(store.clone(), Arc::clone(&registry), claims.clone(), query_metrics.clone(), &config);
         tokio::spawn(adoption.run(shutdown.clone()));
+        let verdicts = Verdicts::register(store.clone(), Arc::clone(&log), &config, &metrics).unwrap();
+        tokio::spawn(verdicts.run(shutdown.clone()));
         let parts = Parts {
             store: store.clone(),
             registry: Arc::clone(&registry),
@@ -128,22 +133,24 @@ impl Api {
         let addr = query.local_addr();
         tokio::spawn(query.serve(shutdown.clone()));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
-        Self { addr, store, metrics, registry, log, client, _ends: shutdown.clone().drop_guard(), shutdown, _dir: dir }
+        let origin = OriginConfig::default();
+        Self { addr, store, metrics, origin, registry, log, client, _ends: shutdown.clone().drop_guard(), shutdown, _dir: dir }
     }
 
     /// Starts the normalizer and the writer.
     pub(crate) fn start_pipeline(&self) {
         let (log, registry, store) = (Arc::clone(&self.log), Arc::clone(&self.registry), self.store.clone());
         let (metrics, health, shutdown) = (prometheus::Registry::new(), Health::new(), self.shutdown.clone());
-        tokio::spawn(tlsrpt_normalizer::run(
-            tlsrpt_normalizer::NormalizerConfig::default(),
-            tlsrpt_record::RECORD_MAX_BYTES,
-            Arc::clone(&log),
-            registry,
-            tlsrpt_normalizer::Metrics::register(&metrics).unwrap(),
-            health.dependency("normalizer"),
-            shutdown.clone(),
-        ));
+        let parts = tlsrpt_normalizer::Parts {
+            log: Arc::clone(&log),
+            record_max_bytes: tlsrpt_record::RECORD_MAX_BYTES,
+            owners: registry,
+            verifier: Arc::new(Verifier::new(&self.origin).unwrap()),
+            mail_hosts: Vec::new(),
+            metrics: tlsrpt_normalizer::Metrics::register(&metrics).unwrap(),
+            health: health.dependency("normalizer"),
+        };
+        tokio::spawn(tlsrpt_normalizer::run(tlsrpt_normalizer::NormalizerConfig::default(), parts, shutdown.clone()));
         tokio::spawn(tlsrpt_writer::run(
             tlsrpt_writer::WriterConfig { batch_linger_ms: 20, ..tlsrpt_writer::WriterConfig::default() },
             log,
@@ -219,6 +226,31 @@ impl Api {
         id
     }
 
+    /// Puts a mail on the log, as the edge does, from a mail server of our own.
+    pub(crate) async fn submit_mail(&self, recipients: &[&str], raw: impl Into<Vec<u8>>) -> SubmissionId {
+        let id = SubmissionId::now();
+        let facts = MailFacts {
+            helo: Some("mail.sender.example".to_owned()),
+            mail_from: Some("bounce@sender.example".to_owned()),
+            recipients: recipients.iter().map(|&recipient| recipient.to_owned()).collect(),
+            tls: Some("TLSv1.3".to_owned()),
+            origin: None,
+        };
+        let submission = Submission {
+            id,
+            channel: Channel::Smtp,
+            address: None,
+            remote_ip: Some("10.0.0.25".parse().unwrap()),
+            content_type: None,
+            trust: Trust::None,
+            mail: Some(facts),
+            replay: false,
+            payload: raw.into().into(),
+        };
+        self.log.producer().send(SUBMISSIONS.name, submission.into_record()).await.unwrap();
+        id
+    }
+
     /// Waits until nothing is pending; answers the ledger.
     pub(crate) async fn settled(&self) -> Value {
         self.until("/admin/v1/ledger", |ledger| ledger["pending"] == 0).await
@@ -276,4 +308,14 @@ pub(crate) fn report(organization: &str, id: &str, day: &str, blocks: &[Block<'_
         "policies": policies
     })
     .to_string()
+}
+
+/// A mail with these reports attached.
+pub(crate) fn mail(subject: &str, reports: &[String]) -> String {
+    let parts = reports.iter().map(|report| format!("--b\r\nContent-Type: application/tlsrpt+json\r\n\r\n{report}\r\n"));
+    format!(
+        "From: Reports <noreply@sender.example>\r\nSubject: {subject}\r\n\
+         Content-Type: multipart/report; report-type=tlsrpt; boundary=b\r\n\r\n{}--b--\r\n",
+        parts.collect::<String>()
+    )
 }

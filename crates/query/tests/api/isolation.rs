@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tlsrpt_query::{Audience, Route, routes};
 
-use crate::harness::{ADMIN, Api, report};
+use crate::harness::{ADMIN, Api, mail, report};
 
 /// The route's path with its names filled in.
 fn path(route: &Route, report_key: &str) -> String {
@@ -59,6 +59,12 @@ async fn no_tenant_route_ever_answers_with_anything_of_another_tenants() {
         &[("sts", "a.example", 1_100_037, 1_100_039), ("sts", "b.example", 7_700_081, 7_700_083)],
     ))
     .await;
+    // A mail to both, with a report for each.
+    let reports = [
+        report("ByMailToA", "mailed-a", &today, &[("sts", "a.example", 1_100_051, 0)]),
+        report("ByMailToB", "mailed-b", &today, &[("sts", "b.example", 7_700_119, 0)]),
+    ];
+    api.submit_mail(&["box-of-a@reports.example", "box-of-b@reports.example"], mail("About-Both", &reports)).await;
     api.settled().await;
 
     let keys_of = async |key: &str| -> Vec<String> {
@@ -66,19 +72,22 @@ async fn no_tenant_route_ever_answers_with_anything_of_another_tenants() {
         page["reports"].as_array().unwrap().iter().map(|r| r["report_key"].as_str().unwrap().to_owned()).collect()
     };
     // Every number of sessions, alone and summed.
-    let numbers_of_a = ["1100003", "1100033", "1100037", "1100039", "2200040", "2200072"];
-    let numbers_of_b = ["7700003", "7700033", "7700081", "7700083", "15400084", "15400116"];
+    let numbers_of_a = ["1100003", "1100033", "1100037", "1100039", "1100051", "3300091", "2200072"];
+    let numbers_of_b = ["7700003", "7700033", "7700081", "7700083", "7700119", "23100203", "15400116"];
     let (keys_of_a, keys_of_b) = (keys_of(&a).await, keys_of(&b).await);
-    assert_eq!((keys_of_a.len(), keys_of_b.len()), (2, 2));
+    assert_eq!((keys_of_a.len(), keys_of_b.len()), (3, 3));
 
     let mut tried = 0;
     for route in routes().filter(|route| route.audience == Audience::Tenant) {
-        for (key, own, foreign, foreign_name, foreign_reporter, foreign_numbers) in [
-            (&a, &keys_of_a, &keys_of_b, "b.example", "OnlyForB", numbers_of_b),
-            (&b, &keys_of_b, &keys_of_a, "a.example", "OnlyForA", numbers_of_a),
+        for (key, own, foreign, foreign_name, foreign_reporters, foreign_numbers) in [
+            (&a, &keys_of_a, &keys_of_b, "b.example", ["OnlyForB", "ByMailToB"], numbers_of_b),
+            (&b, &keys_of_b, &keys_of_a, "a.example", ["OnlyForA", "ByMailToA"], numbers_of_a),
         ] {
             let sees_nothing = |answer: &str| {
-                for mark in [foreign_name, foreign_reporter].into_iter().chain(foreign_numbers).chain(foreign.iter().map(String::as_str)) {
+                // Of the mail nobody sees but what is in his own report.
+                let of_the_mail = ["box-of-", "About-Both", "bounce@sender.example"];
+                let marks = [foreign_name].into_iter().chain(foreign_reporters).chain(of_the_mail);
+                for mark in marks.chain(foreign_numbers).chain(foreign.iter().map(String::as_str)) {
                     assert!(!answer.contains(mark), "{} shows {mark}: {answer}", route.path);
                 }
             };
@@ -101,7 +110,7 @@ async fn no_tenant_route_ever_answers_with_anything_of_another_tenants() {
                 for query in [
                     format!("domain={foreign_name}"),
                     format!("domain={foreign_name}&subdomains=true"),
-                    format!("reporter={foreign_reporter}"),
+                    format!("reporter={}", foreign_reporters[0]),
                     format!("receiving_mx=mx.{foreign_name}"),
                     "domain=example&subdomains=true".to_owned(),
                 ] {

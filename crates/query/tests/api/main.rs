@@ -5,6 +5,7 @@ mod adoption;
 mod harness;
 mod isolation;
 mod ledger;
+mod mails;
 mod operator;
 mod problems;
 mod raw;

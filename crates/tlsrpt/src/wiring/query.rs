@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
-use tlsrpt_query::{AdminKey, Adoption, Claims, Fates, Parts, Query, QueryMetrics};
+use tlsrpt_query::{AdminKey, Adoption, Claims, Fates, Parts, Query, QueryMetrics, Verdicts};
 use tlsrpt_record::{NORMALIZED, SUBMISSIONS};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
@@ -44,6 +44,12 @@ pub(super) async fn start(
         Ok(())
     });
     let log = Arc::clone(&process.log);
+    let verdicts = Verdicts::register(store.clone(), Arc::clone(&log), &config.query, &process.metrics)?;
+    let shutdown = process.shutdown.clone();
+    process.roles.start("verdicts", async {
+        verdicts.run(shutdown).await;
+        Ok(())
+    });
     let parts = Parts { store, registry, log, admin_key: Some(AdminKey::new(admin_key.reveal())?), claims, metrics };
     let listen = config.listen.query;
     let query = Query::bind(listen, config.query.clone(), parts)
