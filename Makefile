@@ -13,7 +13,7 @@ BROKERS ?= 1
 # How long make chaos goes round at least.
 MINUTES ?= 20
 
-.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars build
+.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers build
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -28,7 +28,7 @@ kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a
 	$(CARGO) build --locked -q -p tlsrpt-kafka-broker
 	@exec target/debug/tlsrpt-kafka-broker --brokers $(BROKERS) --port $(KAFKA_PORT)
 
-test: setup libchdb kafka-jars lint-code ## run every test
+test: setup libchdb kafka-jars mail-peers lint-code ## run every test
 	$(CARGO) build --locked -p tlsrpt
 	$(CARGO) test --locked --workspace --no-fail-fast
 
@@ -36,7 +36,7 @@ chaos: setup libchdb kafka-jars ## faults under load on real brokers, MINUTES lo
 	$(CARGO) build --locked -p tlsrpt
 	TLSRPT_CHAOS_MINUTES=$(MINUTES) $(CARGO) test --locked -p tlsrpt-tests --test chaos -- --nocapture
 
-bench: setup libchdb kafka-jars ## print speeds as ratios from one run
+bench: setup libchdb kafka-jars mail-peers ## print speeds as ratios from one run
 	$(CARGO) build --locked --release -p tlsrpt
 	$(CARGO) bench --locked -p tlsrpt-tests
 
@@ -59,3 +59,6 @@ libchdb: setup ## fetch the embedded ClickHouse engine (pinned, checked, cached 
 kafka-jars: ## fetch the Kafka broker (pinned, checked, cached outside the checkout)
 	@scripts/setup kafka
 	@scripts/fetch-kafka
+
+mail-peers: ## fetch the mail servers and clients that the tests speak to (checked, cached outside the checkout, not installed)
+	@scripts/fetch-mail-peers

@@ -1,0 +1,57 @@
+//! Whether there is something to run, and where.
+
+use std::{
+    env,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+/// What `scripts/fetch-mail-peers` fetches.
+const PACKAGES: &str = include_str!("../../../scripts/mail/packages");
+
+/// The mail software, fetched, and the permission to run it.
+#[derive(Clone, Debug)]
+pub struct Peers {
+    tree: PathBuf,
+}
+
+impl Peers {
+    /// The mail software; none, and a line that says so, when this process is not root's: mail servers need users of their own.
+    ///
+    /// # Panics
+    /// When it is not fetched.
+    pub fn here() -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            // Past the capture of what tests print: a skipped test must be seen. A closed standard error has nobody who could see it.
+            let _ = writeln!(std::io::stderr(), "SKIPPED: real mail servers run as root only, in a root directory of their own");
+            return None;
+        }
+        let tree = set("TLSRPT_MAIL_PEERS").unwrap_or_else(|| cache().join("mail").join(version()));
+        assert!(
+            tree.join("usr").is_dir(),
+            "no mail software in {}: run `make mail-peers`, or set TLSRPT_MAIL_PEERS to a tree that has it",
+            tree.display()
+        );
+        Some(Self { tree })
+    }
+
+    pub(crate) fn tree(&self) -> &Path {
+        &self.tree
+    }
+}
+
+fn version() -> &'static str {
+    PACKAGES.lines().find_map(|line| line.strip_prefix("version ")).unwrap_or_default()
+}
+
+fn cache() -> PathBuf {
+    let of_the_user = || {
+        let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
+        cache.unwrap_or_default().join("tlsrpt")
+    };
+    set("TLSRPT_CACHE_DIR").unwrap_or_else(of_the_user)
+}
+
+fn set(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
