@@ -198,6 +198,7 @@ pub(crate) struct LogsSection {
 
 impl Default for LogsSection {
     fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info,fjall=warn,lsm_tree=warn".to_owned() }
+        // rustls warns of what peers send, which anybody may: an IP address for a host name is enough.
+        Self { format: LogFormat::Text, filter: "info,fjall=warn,lsm_tree=warn,rustls=error".to_owned() }
     }
 }
