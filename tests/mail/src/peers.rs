@@ -3,8 +3,11 @@
 use std::{
     env,
     io::Write as _,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
 };
+
+use crate::address;
 
 /// What `scripts/fetch-mail-peers` fetches.
 const PACKAGES: &str = include_str!("../../../scripts/mail/packages");
@@ -33,6 +36,12 @@ impl Peers {
             tree.display()
         );
         Some(Self { tree })
+    }
+
+    /// An address of loopback that nobody else has, for a server of a test's own: one that the name server can tell, with the usual
+    /// ports.
+    pub fn address(&self) -> Ipv4Addr {
+        address::free()
     }
 
     pub(crate) fn tree(&self) -> &Path {

@@ -42,8 +42,8 @@ impl Process {
             .args(command)
             .env_clear()
             .env("PATH", PATH)
-            // The C locale, in UTF-8: there is no other.
-            .env("LC_ALL", "C.UTF-8")
+            // There is no other.
+            .env("LC_ALL", "C")
             .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(streams.output)
