@@ -7,6 +7,7 @@
 mod durable;
 mod kafka;
 mod load;
+mod mail;
 mod parse;
 mod proc_stat;
 mod roles;
@@ -22,10 +23,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     // Cargo passes `--bench`; what else is there is a name.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let runs: [(&str, fn()); 6] = [
+    let runs: [(&str, fn()); 7] = [
         ("parse", parse::run),
         ("durable", durable::run),
         ("durable-kafka", durable::run_over_kafka),
+        ("mail", mail::run),
         ("writer", writer::run),
         ("roles", roles::run),
         ("sustained", sustained::run),
