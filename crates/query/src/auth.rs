@@ -13,6 +13,7 @@ use subtle::ConstantTimeEq;
 use tlsrpt_record::TenantId;
 use tlsrpt_registry::{ClaimedDomain, CommandError, Registry};
 use tlsrpt_store::{Store, TenantQueries};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     adoption::Claims,
@@ -73,6 +74,7 @@ struct Inner {
     pipeline: Pipeline,
     claims: Claims,
     admin_key: Option<AdminKey>,
+    places_for_submissions: Arc<Semaphore>,
     config: QueryConfig,
 }
 
@@ -85,12 +87,18 @@ impl App {
         admin_key: Option<AdminKey>,
         config: QueryConfig,
     ) -> Self {
-        Self(Arc::new(Inner { store, registry, pipeline, claims, admin_key, config }))
+        let places_for_submissions = Arc::new(Semaphore::new(config.submissions_in_flight_max.min(Semaphore::MAX_PERMITS)));
+        Self(Arc::new(Inner { store, registry, pipeline, claims, admin_key, places_for_submissions, config }))
     }
 
-    /// The limits; the one thing that needs no key.
+    /// The limits; with the place below the one thing that needs no key.
     pub(crate) fn config(&self) -> &QueryConfig {
         &self.0.config
+    }
+
+    /// A place among the submissions that are taken in at one time; none when all are taken.
+    pub(crate) fn place_for_submission(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.places_for_submissions).try_acquire_owned().ok()
     }
 }
 

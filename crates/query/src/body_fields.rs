@@ -1,16 +1,11 @@
 //! What stands in a request's body: a flat JSON object of texts.
 
-use std::error::Error;
-
-use axum::{
-    body::to_bytes,
-    extract::{FromRequest, Request},
-};
-use http_body_util::LengthLimitError;
+use axum::extract::{FromRequest, Request};
 use serde_json::{Map, Value};
 
 use crate::{
     auth::App,
+    body_bytes::read_body,
     nearest::nearest,
     problem::{Kind, Problem, echo},
 };
@@ -49,14 +44,7 @@ impl Fields {
 impl FromRequest<App> for Fields {
     type Rejection = Problem;
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let max = app.config().body_max_bytes;
-        let bytes = to_bytes(request.into_body(), max).await.map_err(|error| {
-            if error.source().is_some_and(|source| source.is::<LengthLimitError>()) {
-                Problem::new(Kind::BodyTooLarge, format!("The body is longer than {max} bytes."))
-            } else {
-                Problem::new(Kind::InvalidBody, "The body ended before it was whole.")
-            }
-        })?;
+        let bytes = read_body(request, app.config().body_max_bytes).await?;
         match serde_json::from_slice(&bytes) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
             Ok(_) => Err(Problem::new(Kind::InvalidBody, "The body must be one JSON object.")),

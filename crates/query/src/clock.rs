@@ -4,13 +4,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tlsrpt_report::{Day, UnixMillis};
 
-/// The UTC day that it is now.
-pub(crate) fn today() -> Day {
-    now().day()
-}
-
-/// The moment that it is now.
+/// This moment.
 pub(crate) fn now() -> UnixMillis {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The UTC day that it is now.
+pub(crate) fn today() -> Day {
+    now().day()
 }

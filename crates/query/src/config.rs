@@ -14,6 +14,10 @@ pub struct QueryConfig {
     pub requests_in_flight_max: usize,
     /// Longest request body, bytes.
     pub body_max_bytes: usize,
+    /// Largest submission that an operator may send in, bytes.
+    pub submission_max_bytes: usize,
+    /// Most submissions of the operator's that are taken in at one time, each held in memory; more are answered 503.
+    pub submissions_in_flight_max: usize,
     /// Longest wait for a request's head, milliseconds; an idle connection is closed after it.
     pub header_timeout_ms: u64,
     /// Longest work on one request, reading its body included, milliseconds.
@@ -44,6 +48,8 @@ impl Default for QueryConfig {
             connections_max: 1024,
             requests_in_flight_max: 256,
             body_max_bytes: 64 * 1024,
+            submission_max_bytes: 32 << 20,
+            submissions_in_flight_max: 16,
             header_timeout_ms: 30_000,
             request_timeout_ms: 30_000,
             shutdown_grace_ms: 5_000,

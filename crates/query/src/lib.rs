@@ -13,6 +13,7 @@
 
 mod adoption;
 mod auth;
+mod body_bytes;
 mod body_fields;
 mod clock;
 mod config;

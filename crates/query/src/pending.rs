@@ -1,4 +1,5 @@
-//! What the role needs of the log: what is still on it, and sending a submission through again.
+//! What the role needs of the log: what is still on it, and putting submissions on it: one that is imported, and one that goes
+//! through again.
 
 use std::sync::Arc;
 
@@ -41,7 +42,11 @@ impl Pipeline {
 
     /// Puts a submission before the normalizer again; when it answers, the log holds it.
     pub(crate) async fn replay(&self, submission: Submission) -> Result<(), ProduceError> {
-        let record = Submission { replay: true, ..submission }.into_record();
-        self.log.producer().send(SUBMISSIONS.name, record).await.map(drop)
+        self.submit(Submission { replay: true, ..submission }).await
+    }
+
+    /// Puts a submission before the normalizer; when it answers, the log holds it.
+    pub(crate) async fn submit(&self, submission: Submission) -> Result<(), ProduceError> {
+        self.log.producer().send(SUBMISSIONS.name, submission.into_record()).await.map(drop)
     }
 }

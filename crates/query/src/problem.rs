@@ -19,6 +19,7 @@ pub(crate) enum Kind {
     InvalidBody,
     UnknownField,
     BodyTooLarge,
+    EmptyPayload,
     KeyMissing,
     KeyUnknown,
     NotFound,
@@ -46,6 +47,7 @@ impl Kind {
             Self::InvalidBody => (StatusCode::BAD_REQUEST, "invalid-body", "The body is not what this route takes"),
             Self::UnknownField => (StatusCode::BAD_REQUEST, "unknown-field", "The body has a field that is not known here"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large"),
+            Self::EmptyPayload => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "empty-payload", "There is nothing in the body"),
             Self::KeyMissing => (StatusCode::UNAUTHORIZED, "key-missing", "A key is needed"),
             Self::KeyUnknown => (StatusCode::UNAUTHORIZED, "key-unknown", "The key is not valid here"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such thing here"),
@@ -75,7 +77,7 @@ impl Kind {
     /// Whether the request's body may be left unread: the connection ends with the answer, and a client that is not told so
     /// would send its next request into it.
     fn ends_connection(self) -> bool {
-        matches!(self, Self::BodyTooLarge | Self::TimedOut)
+        matches!(self, Self::BodyTooLarge | Self::TimedOut | Self::Overloaded)
     }
 
     /// RFC 6750 3: a key that was presented and refused is an `invalid_token`; one that is missing is no error of the key.

@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use tlsrpt_log::{Delivered, Position};
-use tlsrpt_record::{NORMALIZED, Normalized, NormalizedError, Outcome, PoisonExceeded, PoisonRation, lost, unreadable};
+use tlsrpt_record::{Channel, NORMALIZED, Normalized, NormalizedError, Outcome, PoisonExceeded, PoisonRation, lost, unreadable};
 use tlsrpt_report::UnixMillis;
 use tlsrpt_store::{Store, StoreError};
 use tlsrpt_telemetry::{Backoff, Dependency};
@@ -57,7 +57,10 @@ impl Inserter {
             });
         }
         self.insert_entries(&mut entries).await?;
-        self.metrics.queryable(entries.iter().map(|(normalized, _)| normalized.submission_id));
+        // What was imported or sent through again was received long ago: it says nothing of how fresh answers are.
+        let just_received = |normalized: &&Normalized<'_>| normalized.channel != Channel::Import && !normalized.replay;
+        let received = entries.iter().map(|(normalized, _)| normalized).filter(just_received);
+        self.metrics.queryable(received.map(|normalized| normalized.submission_id));
         Ok(())
     }
 

@@ -38,9 +38,13 @@ async fn engine() -> &'static StoreConfig {
 }
 
 fn rejected(detail: &str) -> Record {
+    rejected_of(Channel::Https, SubmissionId::now(), detail)
+}
+
+fn rejected_of(channel: Channel, submission_id: SubmissionId, detail: &str) -> Record {
     Normalized {
-        submission_id: SubmissionId::now(),
-        channel: Channel::Https,
+        submission_id,
+        channel,
         address: None,
         remote_ip: None,
         content_type: None,
@@ -59,6 +63,7 @@ struct Running {
     health: Health,
     shutdown: CancellationToken,
     role: JoinHandle<Result<(), WriterError>>,
+    metrics: Registry,
     _dir: tempfile::TempDir,
 }
 
@@ -71,10 +76,11 @@ async fn start(store: Store, records: impl IntoIterator<Item = Record>) -> Runni
         log.producer().send(NORMALIZED.name, record).await.unwrap();
     }
     let (shutdown, health) = (CancellationToken::new(), Health::new());
-    let metrics = Metrics::register(&Registry::new()).unwrap();
+    let registry = Registry::new();
+    let metrics = Metrics::register(&registry).unwrap();
     let config = WriterConfig { batch_linger_ms: 10, ..WriterConfig::default() };
     let role = tokio::spawn(run(config, Arc::clone(&log) as Arc<dyn Log>, store, metrics, health.dependency("writer"), shutdown.clone()));
-    Running { log, health, shutdown, role, _dir: dir }
+    Running { log, health, shutdown, role, metrics: registry, _dir: dir }
 }
 
 impl Running {
@@ -159,5 +165,18 @@ async fn a_database_that_is_away_is_waited_for_visibly_and_nothing_is_lost() {
     until("everything is committed", async || running.lag().await == 0).await;
     assert_eq!(direct.fates(None, None).await.unwrap(), Fates { rejected: 50, ..Fates::default() });
     assert!(running.health.missing().is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_imported_says_nothing_of_how_fresh_answers_are() {
+    let store = Store::new(&StoreConfig { database: "imported".to_owned(), ..engine().await.clone() });
+    store.migrate().await.unwrap();
+    let old = SubmissionId::of_import("2019-05-13T08:30:00Z".parse().unwrap(), b"payload");
+    let running = start(store, [rejected("now"), rejected_of(Channel::Import, old, "then")]).await;
+    until("everything is committed", async || running.lag().await == 0).await;
+    let families = running.metrics.gather();
+    let fresh = families.iter().find(|family| family.name() == "tlsrpt_writer_receipt_to_queryable_seconds").unwrap();
+    assert_eq!(fresh.get_metric()[0].get_histogram().get_sample_count(), 1);
     running.stop().await;
 }

@@ -1,6 +1,7 @@
 //! What the operator may ask and do. Each handler takes an `Operator` first.
 
 mod domains;
+mod import;
 mod keys;
 mod ledger;
 mod submissions;
@@ -34,6 +35,7 @@ pub(crate) static ROUTES: &[Route] = &[
     operator(Method::GET, "/admin/v1/tenants/{id}/keys", || get(keys::list)),
     operator(Method::DELETE, "/admin/v1/tenants/{id}/keys/{key_id}", || delete(keys::remove)),
     operator(Method::GET, "/admin/v1/unclaimed", || get(unclaimed::list)),
+    operator(Method::POST, "/admin/v1/submissions", || post(import::take)),
     operator(Method::GET, "/admin/v1/submissions", || get(submissions::list)),
     operator(Method::GET, "/admin/v1/submissions/{id}", || get(submissions::one)),
     operator(Method::GET, "/admin/v1/submissions/{id}/raw", || get(submissions::raw)),

@@ -192,6 +192,11 @@ impl Api {
         self.call(Method::POST, path, Some(ADMIN), Some(&body)).await
     }
 
+    /// Posts bytes by the operator, as they are.
+    pub(crate) async fn post_bytes(&self, path: &str, body: impl Into<Vec<u8>>) -> Answer {
+        answer(self.client.post(format!("http://{}{path}", self.addr)).bearer_auth(ADMIN).body(body.into())).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.call(Method::DELETE, path, Some(ADMIN), None).await
     }

@@ -3,6 +3,7 @@
 
 mod adoption;
 mod harness;
+mod import;
 mod isolation;
 mod ledger;
 mod mails;
