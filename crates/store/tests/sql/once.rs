@@ -92,6 +92,46 @@ async fn ten_years_of_months_go_in_with_one_batch() {
     assert_eq!(figures(&store, "acme").await, (1300, 0, 130));
 }
 
+/// As an import of a mailbox brings them: each received in the month of its report.
+#[tokio::test]
+async fn sixty_months_of_receipts_go_in_with_one_batch_and_in_again_and_change_nothing() {
+    let store = store().await;
+    let months: Vec<_> = (1..=60)
+        .map(|month| {
+            let (days, report) = (-30 * month, u128::try_from(month).unwrap());
+            let mut sent = sent(noon(i64::from(days) + 1), report, vec![policy("acme", "example.com", report).day(DAY.plus(days))]);
+            sent.outcome.channel = tlsrpt_record::Channel::Import;
+            sent
+        })
+        .collect();
+    insert(&store, &months).await;
+    let first = (figures(&store, "acme").await, store.fates(None, None).await.unwrap());
+    assert_eq!((first.0, first.1.stored), ((600, 0, 60), 60));
+    insert(&store, &months).await;
+    assert_eq!((figures(&store, "acme").await, store.fates(None, None).await.unwrap()), first);
+    // The days of receipt are those of then.
+    let year = store.fates(Some(DAY.plus(-365)), Some(DAY)).await.unwrap();
+    assert_eq!(year.stored, 12);
+    // The reports came in again with a receipt of today's: the ones of then still count.
+    let today: Vec<_> = months
+        .iter()
+        .enumerate()
+        .map(|(n, sent)| {
+            crate::support::sent(
+                noon(0),
+                1000 + n as u128,
+                match &sent.outcome.outcome {
+                    tlsrpt_record::Outcome::Stored(policies) => policies.clone(),
+                    tlsrpt_record::Outcome::Rejected { .. } => Vec::new(),
+                },
+            )
+        })
+        .collect();
+    insert(&store, &today).await;
+    let fates = store.fates(None, None).await.unwrap();
+    assert_eq!((figures(&store, "acme").await, fates.stored, fates.duplicate), ((600, 0, 60), 60, 60));
+}
+
 #[tokio::test]
 async fn a_day_outside_every_sane_range_is_shown_under_the_receipt_day_and_makes_no_partition() {
     let config = crate::support::config();
