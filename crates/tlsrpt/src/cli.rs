@@ -50,6 +50,9 @@ pub(crate) enum Command {
     },
     /// Fill a demo tenant of a running service with plausible reports, then show example calls and their answers
     Demo(crate::commands::demo::DemoArgs),
+    /// Bring in reports and mails that came elsewhere before: files, mailboxes, mailboxes on servers, with the time at which they
+    /// came
+    Import(crate::commands::import::ImportArgs),
     /// Show versions of the program and of its formats
     Version,
 }

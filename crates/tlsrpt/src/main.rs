@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Migrate => commands::migrate::run(&config),
         Command::Check { files, json } => commands::check::run(&files, json),
         Command::Demo(args) => commands::demo::run(&config, &args),
+        Command::Import(args) => commands::import::run(&config, &args),
         Command::Version => commands::version::run(),
     };
     match outcome {

@@ -13,6 +13,7 @@ mod duplicates;
 mod full_disk;
 mod garbage;
 mod hostile;
+mod import;
 mod intake;
 mod isolation;
 mod mail;

@@ -3,5 +3,6 @@
 pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod version;

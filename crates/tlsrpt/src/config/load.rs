@@ -14,7 +14,8 @@ use figment::{
 use super::{Config, Overrides, TlsMode, overrides::nest};
 
 /// Variables of this program that are no settings of the tree.
-const OTHER_VARIABLES: [&str; 3] = ["TLSRPT_CACHE_DIR", "TLSRPT_CORPUS_DIR", "TLSRPT_KAFKA_JARS"];
+const OTHER_VARIABLES: [&str; 4] =
+    ["TLSRPT_CACHE_DIR", "TLSRPT_CORPUS_DIR", "TLSRPT_KAFKA_JARS", crate::commands::import::PASSWORD_VARIABLE];
 
 /// What travels beside a payload, at most: media type, addresses, identities.
 const ENVELOPE_MAX_BYTES: usize = 64 << 10;
@@ -53,12 +54,17 @@ pub(crate) fn load(overrides: &Overrides) -> anyhow::Result<Config> {
     );
     let cluster_without_server = config.store.clickhouse_cluster.is_some() && config.store.clickhouse_url.is_none();
     anyhow::ensure!(!cluster_without_server, "store.clickhouse_cluster needs a server of it: give --clickhouse-url too");
-    let (submission, record) = (config.edge.intake.submission_max_bytes, config.log.record_max_bytes);
-    anyhow::ensure!(
-        submission.saturating_add(ENVELOPE_MAX_BYTES) <= record,
-        "edge.intake.submission_max_bytes is {submission}, and with what travels beside it does not fit into log.record_max_bytes, \
-         {record}: lower the one by {ENVELOPE_MAX_BYTES} or more below the other, or raise the other"
-    );
+    let record = config.log.record_max_bytes;
+    for (place, submission) in [
+        ("edge.intake.submission_max_bytes", config.edge.intake.submission_max_bytes),
+        ("query.submission_max_bytes", config.query.submission_max_bytes),
+    ] {
+        anyhow::ensure!(
+            submission.saturating_add(ENVELOPE_MAX_BYTES) <= record,
+            "{place} is {submission}, and with what travels beside it does not fit into log.record_max_bytes, {record}: lower the one \
+             by {ENVELOPE_MAX_BYTES} or more below the other, or raise the other"
+        );
+    }
     Ok(config)
 }
 
@@ -256,7 +262,10 @@ mod tests {
     fn a_submission_that_no_record_can_hold_is_refused_at_the_start() {
         let error = load_toml("[log]\nrecord_max_bytes = 8000000\n", &[]).unwrap_err().to_string();
         assert!(error.contains("submission_max_bytes") && error.contains("8000000"), "{error}");
-        load_toml("[log]\nrecord_max_bytes = 8000000\n[edge.intake]\nsubmission_max_bytes = 4000000\n", &[]).unwrap();
+        let smaller = "[log]\nrecord_max_bytes = 8000000\n[edge.intake]\nsubmission_max_bytes = 4000000\n";
+        let error = load_toml(smaller, &[]).unwrap_err().to_string();
+        assert!(error.contains("query.submission_max_bytes"), "{error}");
+        load_toml(&format!("{smaller}[query]\nsubmission_max_bytes = 4000000\n"), &[]).unwrap();
     }
 
     #[test]

@@ -30,14 +30,14 @@ pub(super) enum WithoutKafka {
 }
 
 /// An open log.
-pub(super) enum OpenLog {
+pub(crate) enum OpenLog {
     Embedded(Arc<EmbeddedLog>),
     Kafka(Arc<KafkaLog>),
 }
 
 impl OpenLog {
     /// Opens the log that is configured. No broker is asked yet.
-    pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
         match &config.kafka.brokers {
             Some(brokers) => Ok(Self::Kafka(KafkaLog::open(kafka(config, brokers))?)),
             None => {
@@ -47,11 +47,16 @@ impl OpenLog {
         }
     }
 
-    pub(super) fn log(&self) -> Arc<dyn Log> {
+    pub(crate) fn log(&self) -> Arc<dyn Log> {
         match self {
             Self::Embedded(log) => Arc::clone(log) as Arc<dyn Log>,
             Self::Kafka(log) => Arc::clone(log) as Arc<dyn Log>,
         }
+    }
+
+    /// Declares the topic that submissions go to.
+    pub(crate) async fn declare_submissions(&self) -> Result<(), LogError> {
+        self.log().declare(&SUBMISSIONS).await
     }
 
     /// Shows whether Kafka is there, until `shutdown`: as a metric, in the log, and in `readiness` where there is one. The embedded
@@ -92,7 +97,7 @@ impl OpenLog {
     }
 
     /// Makes durable what was taken, within bounds, and closes.
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         let closed = tokio::task::spawn_blocking(move || match self {
             Self::Embedded(log) => log.close(),
             Self::Kafka(log) => log.close(),
