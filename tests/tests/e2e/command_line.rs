@@ -135,6 +135,11 @@ fn versions_and_help_are_told_without_a_service() {
     check(&["version"], &[], 0, &["tlsrpt 0.1.0", "format"]);
     check(&["--version"], &[], 0, &["tlsrpt 0.1.0"]);
     check(&["--help"], &[], 0, &["all-in-one", "check", "config", "TLSRPT_DATA_DIR"]);
+    let import = ["imaps://USER@HOST", "--dry-run", "--into-log", "--move-to", "TLSRPT_IMAP_PASSWORD", "twice changes nothing"];
+    check(&["import", "--help"], &[], 0, &import);
+    check(&["import"], &[], 2, &["SOURCE"]);
+    check(&["import", "--into-log", "--to", "http://127.0.0.1:1", "x"], &[], 2, &["--into-log", "--to"]);
+    check(&["import", "--to", "nowhere", "x"], &[("TLSRPT_ADMIN_KEY", "k")], 1, &["http://HOST:PORT"]);
     check(&[], &[], 2, &["Usage"]);
 }
 

@@ -40,3 +40,24 @@ async fn all_in_one_works_over_kafka() {
     assert_eq!(settled(&operator(&service), 20).await.stored, 20);
     service.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_straight_into_kafka_beside_the_service_counts_once_however_often_it_is_run() {
+    let kafka = Kafka::at(&broker().await.bootstrap());
+    let service = kafka.role(Role::AllInOne).start().await;
+    operator(&service).tenant("acme", &["example.com"]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut reports = Generator::new(3);
+    for number in 0..20 {
+        let report = reports.report("example.com", Size::Small);
+        std::fs::write(dir.path().join(format!("{number}.json.gz")), report.encode(Encoding::Gzip)).unwrap();
+    }
+    for _ in 0..2 {
+        let mut import = kafka.import(dir.path());
+        let output = tokio::task::spawn_blocking(move || import.output().unwrap()).await.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && said.contains("accepted  20"), "{output:?}");
+        assert_eq!(settled(&operator(&service), 20).await.stored, 20);
+    }
+    service.finish().await;
+}

@@ -1,11 +1,11 @@
 //! What the tests put together: a broker, a database, and roles over both.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, process::Command, sync::Arc};
 
 use tempfile::TempDir;
 use tlsrpt_kafka_broker::{Cluster, ClusterOptions};
 use tlsrpt_store::embedded::{Embedded, EmbeddedConfig};
-use tlsrpt_tests::{Operator, Proxy, Role, Service, Setup, free_address};
+use tlsrpt_tests::{Operator, Proxy, Role, Service, Setup, free_address, program};
 use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) const ADMIN_KEY: &str = "the-operators-key";
@@ -42,6 +42,14 @@ impl Kafka {
     pub(crate) fn with(mut self, properties: BTreeMap<String, String>) -> Self {
         self.properties = properties;
         self
+    }
+
+    /// An import straight into it.
+    pub(crate) fn import(&self, source: &Path) -> Command {
+        let mut command = program();
+        command.args(["import", "--into-log", "--kafka-brokers", &self.brokers, "--kafka-prefix", &self.prefix]).arg(source);
+        command.env("TLSRPT_KAFKA__PARTITIONS", "2");
+        command
     }
 
     /// A role over it.

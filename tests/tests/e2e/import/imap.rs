@@ -150,6 +150,30 @@ async fn what_is_durable_is_moved_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn where_the_server_cannot_move_messages_are_copied_and_then_removed_or_left_marked() {
+    let Some(mut both) = Both::start(0..2).await else { return };
+    let inbox = both.url("INBOX");
+    for (capabilities, left, copies) in [("IMAP4rev1 UIDPLUS", "", 2), ("IMAP4rev1", "T", 3)] {
+        both.dovecot.stop();
+        let configuration = both.dovecot.machine().path("etc/dovecot/dovecot.conf");
+        let mut text = std::fs::read_to_string(&configuration).unwrap();
+        text.push_str(&format!("imap_capability = {capabilities}\n"));
+        std::fs::write(&configuration, text).unwrap();
+        both.dovecot.start_again();
+        let output = ended(both.command(&["--move-to", "Imported", &inbox])).await;
+        let done = summary(&output, 0);
+        assert!(done["moved"].as_u64().unwrap() > 0, "{done}");
+        let flags: Vec<String> = both.dovecot.mails("INBOX").into_iter().map(|stored| stored.flags).collect();
+        assert_eq!((flags.concat().as_str(), both.dovecot.mails("Imported").len()), (left, copies), "{capabilities}: {flags:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr).contains("UIDPLUS"), !left.is_empty(), "{output:?}");
+        both.dovecot.put("INBOX", crlf(&mail(2)).as_bytes(), taken_in(2));
+    }
+    settled(&both.service.operator(), 3).await;
+    sees(&both.service, &both.access, totals(0..3)).await;
+    both.finish().await;
+}
+
+#[tokio::test]
 async fn a_connection_that_is_cut_is_made_anew_and_the_import_goes_on() {
     const MAILS: i32 = 100;
     let Some(mut both) = Both::start(0..MAILS).await else { return };

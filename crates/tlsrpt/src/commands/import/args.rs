@@ -57,12 +57,12 @@ pub(crate) struct ImportArgs {
     pub(super) state: Option<PathBuf>,
 }
 
-const EXAMPLES: &str = "\
-Importing twice changes nothing: a message's id follows from its receipt and its content. It was received when its topmost Received
-header says, else its Date header, else its mailbox or its file's time of change. Exit status: 0 when everything was accepted, 1
-when something was not; the summary names it with the reason.
-
-  tlsrpt import reports/ old.mbox ~/Maildir 'exports/2024-*.json.gz'
-  tlsrpt import --dry-run imaps://tls-reports@mail.example/INBOX
-  tlsrpt import --move-to Imported imaps://tls-reports@mail.example/INBOX imaps://tls-reports@mail.example/Archive
-  tlsrpt import --into-log --data-dir /var/lib/tlsrpt reports/";
+const EXAMPLES: &str = concat!(
+    "Importing twice changes nothing: a message's id follows from its receipt and its content. It was received when its topmost ",
+    "Received header says, else its Date header, else its mailbox or its file's time of change. Exit status: 0 when everything was ",
+    "accepted, 1 when something was not; the summary names it with the reason.\n\n",
+    "  tlsrpt import reports/ old.mbox ~/Maildir 'exports/2024-*.json.gz'\n",
+    "  tlsrpt import --dry-run imaps://tls-reports@mail.example/INBOX\n",
+    "  tlsrpt import --move-to Imported imaps://tls-reports@mail.example/INBOX\n",
+    "  tlsrpt import --into-log --data-dir /var/lib/tlsrpt reports/"
+);

@@ -102,6 +102,8 @@ impl Courier {
         let courier = Arc::clone(self);
         tokio::spawn(async move {
             let is_durable = courier.bring(message).await;
+            // Before the place: whoever waits for all places is then the courier's only holder.
+            drop(courier);
             drop((place, room));
             is_durable
         })

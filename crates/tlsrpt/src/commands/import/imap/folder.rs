@@ -4,7 +4,7 @@
 //! noted as imported. A connection that is lost is made anew; what a round did not settle comes in the next.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -51,7 +51,7 @@ struct Folder<'a> {
     uid_validity: Option<u32>,
     left: VecDeque<Listed>,
     /// Messages that are durable and still to be moved.
-    to_move: Vec<u32>,
+    to_move: VecDeque<u32>,
     /// How often a message did not come.
     losses: HashMap<u32, u8>,
     /// Connections in a row that came to nothing.
@@ -70,7 +70,7 @@ pub(crate) async fn import(courier: &Arc<Courier>, job: Job<'_>) -> anyhow::Resu
         server: None,
         uid_validity: None,
         left: VecDeque::new(),
-        to_move: Vec::new(),
+        to_move: VecDeque::new(),
         losses: HashMap::new(),
         connections: 0,
         backoff: Backoff::default(),
@@ -116,7 +116,7 @@ impl Folder<'_> {
             if self.job.state.is_imported(message.uid) {
                 self.courier.skip(1, bytes);
                 if self.moves_to().is_some() {
-                    self.to_move.push(message.uid);
+                    self.to_move.push_back(message.uid);
                 }
             } else if usize::try_from(message.size_bytes).is_ok_and(|size| size <= self.job.message_max_bytes) {
                 self.left.push_back(message);
@@ -200,67 +200,70 @@ impl Folder<'_> {
                 handed.push((uid, courier.hand_over(message).await));
             })
             .await;
-        let mut settled = Vec::with_capacity(handed.len());
+        let mut settled = HashSet::with_capacity(handed.len());
         for (uid, task) in handed {
             let is_durable = task.await.unwrap_or(false);
-            settled.push(uid);
+            settled.insert(uid);
             if is_durable && self.moves_to().is_some() {
-                self.to_move.push(uid);
+                self.to_move.push_back(uid);
             } else if is_durable {
                 self.job.state.imported(uid);
             }
         }
-        self.left.retain(|message| !settled.contains(&message.uid));
-        let missing: Vec<Listed> = round.into_iter().filter(|message| !settled.contains(&message.uid)).collect();
         self.save()?;
         if !settled.is_empty() {
             self.connections = 0;
             self.backoff.reset();
         }
+        let missing: Vec<Listed> = round.into_iter().filter(|message| !settled.contains(&message.uid)).collect();
         match fetched {
             Ok(()) => {
                 // The server has given out all that it has: these are gone.
-                self.left.retain(|message| !missing.contains(message));
                 for message in missing {
                     self.courier.skip(1, message.size_bytes.into());
                 }
                 Ok(())
             }
-            Err(trouble @ (Trouble::Refused(_) | Trouble::Lost(_))) => {
-                if let Some(first) = missing.first() {
-                    self.did_not_come(*first, &trouble);
-                }
-                match trouble {
-                    Trouble::Lost(_) => self.lost(trouble).await,
-                    _ => Ok(()),
-                }
-            }
             Err(Trouble::Fatal(error)) => Err(error),
+            Err(Trouble::Refused(error)) => {
+                self.did_not_come(&missing, &error);
+                Ok(())
+            }
+            Err(Trouble::Lost(error)) => {
+                self.did_not_come(&missing, &error);
+                self.lost(Trouble::Lost(error)).await
+            }
         }
     }
 
-    /// The messages of the next round: one alone when it has failed before, so that it costs no other.
-    fn next_round(&self) -> Vec<Listed> {
-        let mut bytes = 0;
-        let fits = |message: &&Listed| {
-            bytes += u64::from(message.size_bytes);
-            bytes <= ROUND_BYTES_MAX
-        };
-        let has_failed = self.left.front().is_some_and(|first| self.losses.contains_key(&first.uid));
-        let at_most = if has_failed { 1 } else { ROUND_MESSAGES_MAX };
-        let round: Vec<Listed> = self.left.iter().take(at_most).take_while(fits).copied().collect();
-        if round.is_empty() { self.left.front().copied().into_iter().collect() } else { round }
+    /// Takes the messages of the next round: one alone when it has failed before, so that it costs no other.
+    fn next_round(&mut self) -> Vec<Listed> {
+        let mut round = Vec::new();
+        let mut bytes: u64 = 0;
+        while let Some(next) = self.left.front() {
+            bytes = bytes.saturating_add(next.size_bytes.into());
+            let has_failed = self.losses.contains_key(&next.uid);
+            if !round.is_empty() && (bytes > ROUND_BYTES_MAX || round.len() >= ROUND_MESSAGES_MAX || has_failed) {
+                break;
+            }
+            round.extend(self.left.pop_front());
+            if has_failed {
+                break;
+            }
+        }
+        round
     }
 
-    /// Notes that a message did not come; one that never does is given up.
-    fn did_not_come(&mut self, message: Listed, trouble: &Trouble) {
-        let losses = self.losses.entry(message.uid).or_default();
+    /// Puts back what did not come, and notes it of the first, with which it most likely broke: one that never comes is given up.
+    fn did_not_come(&mut self, missing: &[Listed], why: &anyhow::Error) {
+        let Some((first, rest)) = missing.split_first() else { return };
+        rest.iter().rev().for_each(|message| self.left.push_front(*message));
+        let losses = self.losses.entry(first.uid).or_default();
         *losses += 1;
         if *losses >= MESSAGE_TRIES_MAX {
-            let (Trouble::Lost(why) | Trouble::Refused(why) | Trouble::Fatal(why)) = trouble;
-            let refused = Refused::failed(self.name(message.uid), "not-fetched", format!("{why:#}"));
-            self.courier.refuse(refused, message.size_bytes.into());
-            self.left.retain(|left| left.uid != message.uid);
+            self.courier.refuse(Refused::failed(self.name(first.uid), "not-fetched", format!("{why:#}")), first.size_bytes.into());
+        } else {
+            self.left.push_front(*first);
         }
     }
 
@@ -287,7 +290,7 @@ impl Folder<'_> {
             }
             Err(trouble) => return self.lost(trouble).await,
         }
-        self.to_move.retain(|uid| !some.contains(uid));
+        self.to_move.drain(..some.len());
         some.iter().for_each(|uid| self.job.state.imported(*uid));
         self.save()
     }
