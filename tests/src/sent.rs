@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -74,11 +75,26 @@ impl Sent {
 }
 
 impl Sent {
-    /// A mail that no other one is like, without a report.
-    fn next_mail(&mut self) -> String {
-        self.number += 1;
-        format!("From: reports@client.example\r\nSubject: mail {}\r\n\r\nThere is no report in here.\r\n", self.number)
+    /// What to mail next: the same, attached (RFC 8460 5.3); no other mail is like it.
+    fn next_mail(&mut self) -> (String, Said) {
+        let (payload, said) = self.next_payload();
+        (mail(self.number, &payload), said)
     }
+}
+
+/// A mail of CRLF lines with one attachment.
+fn mail(number: usize, attachment: &[u8]) -> String {
+    let text = BASE64.encode(attachment);
+    let lines = text.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line));
+    let mut mail = format!(
+        "From: reports@client.example\r\nSubject: mail {number}\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=tlsrpt; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/plain\r\n\r\nA report is attached.\r\n\
+         --b\r\nContent-Type: application/tlsrpt+gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    );
+    lines.for_each(|line| mail.extend([&*line, "\r\n"]));
+    mail.push_str("--b--\r\n");
+    mail
 }
 
 /// What several senders know together.
@@ -146,21 +162,32 @@ impl SharedSent {
     /// # Panics
     /// When the answer is neither an acknowledgement nor a request to come back.
     async fn mail_one(&self, client: &mut MailClient, to: &str) -> bool {
-        let mail = self.lock().next_mail();
+        let (mail, said) = self.lock().next_mail();
         let answer = client.send(to, &mail).await;
         let mut sent = self.lock();
         let is_answered = answer.is_ok();
         match answer.as_deref().map(taken) {
             Ok(Some(id)) => {
-                let before = sent.acknowledged.insert(id.to_owned(), Said::Nothing);
+                let before = sent.acknowledged.insert(id.to_owned(), said);
                 assert_eq!(before, None, "the id {id} was given twice");
             }
-            _ => sent.unanswered.push((mail.into_bytes(), Said::Nothing)),
+            _ => sent.unanswered.push((mail.into_bytes(), said)),
         }
         if let Ok(reply) = answer {
             assert!(taken(&reply).is_some() || reply.starts_with('4'), "{reply}");
         }
         is_answered
+    }
+
+    /// Sends one mail over a connection of its own; whether there was an answer.
+    ///
+    /// # Panics
+    /// When the answer is neither an acknowledgement nor a request to come back.
+    pub async fn mail_anew(&self, address: &str, to: &str) -> bool {
+        match MailClient::connect(address).await {
+            Ok(mut client) => self.mail_one(&mut client, to).await,
+            Err(_) => false,
+        }
     }
 
     /// Mails one after the other until the service is gone.

@@ -72,7 +72,7 @@ async fn no_fault_loses_or_double_counts_what_was_acknowledged() {
 /// One fault under load, and the reckoning; none when it cannot be had on this machine.
 async fn one(world: &mut World, fault: Fault, random: &mut SmallRng) -> Option<Line> {
     let before = world.counts();
-    let load = Load::start(&world.sender(), &world.sent);
+    let load = Load::start(&world.sender(), world.smtp_listen, &world.mail_to(), &world.sent);
     tokio::time::sleep(CALM).await;
     let was_possible = inject::inject(world, fault, random).await;
     let healed = Instant::now();

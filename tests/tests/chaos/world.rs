@@ -100,6 +100,7 @@ pub(crate) struct World {
     brokers: usize,
     clock_library: std::path::PathBuf,
     https_listen: SocketAddr,
+    pub(crate) smtp_listen: SocketAddr,
     dir: TempDir,
 }
 
@@ -146,8 +147,8 @@ impl World {
             dir: &dir,
             brokers,
         };
-        let https_listen = free_address().await;
-        let (edge, disk) = world.edge(https_listen).await;
+        let (https_listen, smtp_listen) = (free_address().await, free_address().await);
+        let (edge, disk) = world.edge(https_listen, smtp_listen).await;
         let query = world.member(Who::Query, 0).await;
         let normalizers = vec![world.member(Who::Normalizer, 0).await, world.member(Who::Normalizer, 1).await];
         let writers = vec![world.member(Who::Writer, 0).await, world.member(Who::Writer, 1).await];
@@ -168,6 +169,7 @@ impl World {
             brokers,
             clock_library,
             https_listen,
+            smtp_listen,
             dir,
         };
         let operator = world.operator();
@@ -210,6 +212,12 @@ impl World {
 
     pub(crate) fn sender(&self) -> Sender {
         Sender::new(self.edge.service.http(), format!("http://{}", self.https_listen))
+    }
+
+    /// An address here that reports are mailed to.
+    pub(crate) fn mail_to(&self) -> String {
+        let (_, access) = self.tenants.first().expect("the world has tenants");
+        format!("{}@reports.example", access.address)
     }
 
     fn operator(&self) -> Operator {
@@ -378,10 +386,11 @@ impl Parts<'_> {
         Member { service: setup.start().await, clock }
     }
 
-    /// The edge, at an address that stays when it is started again, its data on a small disk where one can be had.
-    async fn edge(&mut self, listen: SocketAddr) -> (Member, Option<Disk>) {
+    /// The edge, at addresses that stay when it is started again, its data on a small disk where one can be had.
+    async fn edge(&mut self, https_listen: SocketAddr, smtp_listen: SocketAddr) -> (Member, Option<Disk>) {
         let (setup, clock) = self.setup(Who::Edge, 0);
-        let mut service = setup.flag("--https-tls", "off").flag("--https-listen", &listen.to_string()).prepare().await;
+        let setup = setup.flag("--https-tls", "off").flag("--https-listen", &https_listen.to_string());
+        let mut service = setup.flag("--smtp-listen", &smtp_listen.to_string()).prepare().await;
         let disk = Disk::mount(&service.data_dir(), DISK_MIB);
         service.start_again().await;
         (Member { service, clock }, disk)
