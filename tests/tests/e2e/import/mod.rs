@@ -154,7 +154,7 @@ async fn accepted_at_least(service: &Service, number: u64) {
 
 const MANY: i32 = 120;
 /// Copies of a report, each a mail of its own.
-const COPIES: u64 = 20;
+const COPIES: u64 = 10;
 
 /// A mailbox with copies of many reports.
 fn large_mbox(dir: &Path) -> String {
