@@ -6,6 +6,7 @@
 //! Invariants: one submission leads to one record; nothing is dropped: what cannot be counted, and what we fail on, becomes a
 //! reject; parsing never runs on an async thread.
 
+mod desk;
 mod metrics;
 mod normalize;
 mod origin;

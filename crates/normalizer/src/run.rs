@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,8 @@ use tlsrpt_log::{
     Batch, BatchLimits, CommitError, ConsumeError, Consumer, Log, LogError, Position, Positions, ProduceError, Producer, Record,
 };
 use tlsrpt_origin::Verifier;
-use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, NormalizedError, PoisonExceeded, PoisonRation, SUBMISSIONS, Submission, lost};
-use tlsrpt_report::{Domain, UnixMillis};
+use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, NormalizedError, PoisonExceeded, PoisonRation, SUBMISSIONS, lost};
+use tlsrpt_report::Domain;
 use tlsrpt_telemetry::{Backoff, Dependency};
 use tokio::{
     runtime::Handle,
@@ -21,9 +21,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    desk::{Desk, now},
     metrics::Metrics,
-    normalize::{Owners, Setting, Tally, Work, normalize},
-    origin::Origins,
+    normalize::{Owners, Tally},
 };
 
 /// How the normalizer works.
@@ -120,30 +120,6 @@ pub async fn run<O: Owners + Send + Sync + 'static>(
     };
     role.health.ready();
     role.work(shutdown).await
-}
-
-/// What is needed to work on a batch, wherever that is done.
-struct Desk<O> {
-    config: NormalizerConfig,
-    record_max_bytes: usize,
-    owners: Arc<O>,
-    verifier: Arc<Verifier>,
-    mail_hosts: Vec<Domain>,
-}
-
-impl<O: Owners> Desk<O> {
-    /// Verifies the mails of a batch and normalizes all of it. Blocks: not for an async thread.
-    fn work_on(&self, batch: &Batch, runtime: &Handle) -> Result<Vec<Work>, NormalizedError> {
-        let mut submissions: Vec<_> = batch.records.iter().map(|delivered| Submission::from_record(&delivered.record)).collect();
-        let origins = Origins {
-            verifier: &self.verifier,
-            concurrent_max: self.config.origins_concurrent_max,
-            timeout: Duration::from_millis(self.config.origins_timeout_ms),
-        };
-        origins.verify(submissions.iter_mut().flatten(), runtime);
-        let setting = Setting { owners: &*self.owners, mail_hosts: &self.mail_hosts, now: now(), record_max_bytes: self.record_max_bytes };
-        batch.records.iter().zip(&submissions).map(|(delivered, submission)| normalize(delivered, submission, &setting)).collect()
-    }
 }
 
 struct Role<O> {
@@ -309,9 +285,4 @@ async fn commit(consumer: &mut dyn Consumer, positions: &Positions, health: &Dep
             }
         }
     }
-}
-
-fn now() -> UnixMillis {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -7,7 +7,8 @@ use tlsrpt_record::Normalized;
 
 use crate::{
     error::{StoreError, StoreResult as _},
-    rows::{CountingRow, ReportRow, SubmissionRow, policies, received_at},
+    ledger_rows::SubmissionRow,
+    rows::{CountingRow, ReportRow, policies, received_at},
     statement::Statement,
     store::Store,
     version::renormalized,

@@ -13,6 +13,7 @@ mod filter;
 mod insert;
 mod layout;
 mod ledger;
+mod ledger_rows;
 mod migrate;
 mod operator;
 mod payload;
