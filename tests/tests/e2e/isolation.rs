@@ -30,6 +30,7 @@ const OPERATOR_ROUTES: &[(&str, &str)] = &[
     ("DELETE", "/admin/v1/tenants/{id}/keys/{key_id}"),
     ("GET", "/admin/v1/unclaimed"),
     ("GET", "/admin/v1/submissions"),
+    ("POST", "/admin/v1/submissions"),
     ("GET", "/admin/v1/submissions/{id}"),
     ("GET", "/admin/v1/submissions/{id}/raw"),
     ("POST", "/admin/v1/submissions/{id}/replay"),
