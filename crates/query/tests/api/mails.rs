@@ -154,6 +154,8 @@ async fn a_verdict_that_dns_kept_us_from_comes_when_dns_is_back() {
     // It counts at once.
     let page = api.until_as(&key, REPORTS, |page| page["reports"].as_array().is_some_and(|reports| reports.len() == 1)).await;
     assert_eq!(page["reports"][0]["trust"], "none");
+    // Its ledger entry follows its rows.
+    api.until("/admin/v1/submissions?channel=smtp", |page| page["submissions"].as_array().is_some_and(|all| !all.is_empty())).await;
     let shown = item(&api, id).await;
     assert_eq!((&shown["deferred"], &shown["trust"], &shown["signer"]), (&json!(true), &json!("none"), &Value::Null));
 
