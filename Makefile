@@ -28,13 +28,15 @@ kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a
 	$(CARGO) build --locked -q -p tlsrpt-kafka-broker
 	@exec target/debug/tlsrpt-kafka-broker --brokers $(BROKERS) --port $(KAFKA_PORT)
 
+# The binaries that the suites start are built with the tests, in one selection: by themselves they would choose other features
+# of the same dependencies, which would all be built twice.
 test: setup libchdb kafka-jars mail-peers lint-code ## run every test
-	$(CARGO) build --locked -p tlsrpt
+	$(CARGO) build --locked --workspace --bins --tests
 	$(CARGO) test --locked --workspace --no-fail-fast
 
 chaos: setup libchdb kafka-jars ## faults under load on real brokers, MINUTES long; prints a line a fault
-	$(CARGO) build --locked -p tlsrpt
-	TLSRPT_CHAOS_MINUTES=$(MINUTES) $(CARGO) test --locked -p tlsrpt-tests --test chaos -- --nocapture
+	$(CARGO) build --locked --workspace --bins --tests
+	TLSRPT_CHAOS_MINUTES=$(MINUTES) $(CARGO) test --locked --workspace --test chaos -- --nocapture
 
 bench: setup libchdb kafka-jars mail-peers ## print speeds as ratios from one run
 	$(CARGO) build --locked --release -p tlsrpt

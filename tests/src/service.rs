@@ -44,7 +44,7 @@ pub fn binary() -> PathBuf {
         },
         PathBuf::from,
     );
-    assert!(path.is_file(), "{} is missing: run `cargo build -p tlsrpt` first", path.display());
+    assert!(path.is_file(), "{} is missing: run `cargo build --workspace` first", path.display());
     path
 }
 

@@ -125,7 +125,7 @@ impl Submission {
     /// same submission, however often it is imported.
     #[must_use]
     pub fn imported(received_at: UnixMillis, address: Option<String>, payload: Bytes) -> Self {
-        let is_mail = tlsrpt_report::detect(&payload).is_none();
+        let is_mail = Channel::Import.is_mail(&payload);
         Self {
             id: SubmissionId::of_import(received_at, &payload),
             channel: Channel::Import,

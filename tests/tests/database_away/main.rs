@@ -43,6 +43,7 @@ impl Server {
             .allow("a dependency is away at the start")
             .allow("the database cannot take a batch now")
             .allow("adoption waits")
+            .allow("deferred verdicts have to wait")
     }
 
     async fn stop(self) {

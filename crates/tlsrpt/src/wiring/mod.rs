@@ -7,6 +7,7 @@ mod edge;
 mod lag;
 mod log;
 mod normalizer;
+mod open_files;
 mod process;
 mod query;
 mod roles;

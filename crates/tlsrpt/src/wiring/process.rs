@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Database,
     log::{OpenLog, WithoutKafka},
+    open_files,
     roles::{Ending, Roles},
     runtime,
     shutdown::on_signals,
@@ -42,6 +43,7 @@ pub(super) fn run(
     start: impl AsyncFnOnce(&mut Process<'_>) -> anyhow::Result<Option<()>>,
 ) -> anyhow::Result<ExitCode> {
     logs::init(config.logs.format, &config.logs.filter)?;
+    open_files::raise_limit();
     let runtime = runtime().context("start the runtime")?;
     let ending = runtime.block_on(run_until_the_end(config, without_kafka, start));
     runtime.shutdown_timeout(Duration::from_secs(1));

@@ -1,6 +1,7 @@
 //! What a message holds, by the same code that the normalizer uses: for its receipt time, and for the summary.
 
-use tlsrpt_report::{Context, Document, Mail, Reject, UnixMillis};
+use tlsrpt_record::{Channel, Content};
+use tlsrpt_report::{Context, Document, Reject, UnixMillis};
 
 use super::{message::Message, receipt};
 
@@ -15,17 +16,12 @@ pub(crate) struct Understood {
 
 /// Reads a message as the normalizer will.
 pub(crate) fn understand(message: &Message, now: UnixMillis) -> Understood {
+    let content = Content::open(Channel::Import, &message.payload);
+    let told = content.mail().map_or([None, None], |mail| [mail.received_at, mail.date]);
     let mut found = Found::default();
-    let mut told = [None, None];
-    if tlsrpt_report::detect(&message.payload).is_some() {
-        match tlsrpt_report::open(&message.payload) {
-            Ok(documents) => documents.iter().for_each(|document| found.parse(document, &Context::received(now))),
-            Err(reject) => found.reject = Some(reject),
-        }
-    } else {
-        let mail = tlsrpt_report::open_mail(&message.payload);
-        told = [mail.received_at, mail.date];
-        found.open(mail, now);
+    match content.documents(now) {
+        Ok(documents) => documents.iter().for_each(|(document, context)| found.parse(document, context)),
+        Err(reject) => found.reject = Some(reject.clone()),
     }
     let received_at =
         receipt::first_possible(told, now).unwrap_or_else(|| receipt::without_word_of_its_own(message.fallback, found.last_end, now));
@@ -44,17 +40,6 @@ struct Found {
 }
 
 impl Found {
-    fn open(&mut self, mail: Mail<'_>, now: UnixMillis) {
-        match &mail.content {
-            Ok(documents) => {
-                for document in documents {
-                    self.parse(&document.document, &mail.context(document, now));
-                }
-            }
-            Err(reject) => self.reject = Some(reject.clone()),
-        }
-    }
-
     fn parse(&mut self, document: &Document<'_>, context: &Context<'_>) {
         match tlsrpt_report::parse(document, context) {
             Ok(report) => {
