@@ -98,7 +98,21 @@ impl Store {
     where
         T: clickhouse::RowOwned + clickhouse::RowRead,
     {
-        match tokio::time::timeout(QUERY_DEADLINE, statement.query(&self.reader).fetch_all()).await {
+        self.fetch_under(action, statement, &[]).await
+    }
+
+    /// The same under further settings, which go before those of every query.
+    pub(crate) async fn fetch_under<T>(
+        &self,
+        action: &'static str,
+        statement: Statement,
+        settings: &[(&'static str, String)],
+    ) -> Result<Vec<T>, StoreError>
+    where
+        T: clickhouse::RowOwned + clickhouse::RowRead,
+    {
+        let query = settings.iter().fold(statement.query(&self.reader), |query, (name, value)| query.with_setting(*name, value));
+        match tokio::time::timeout(QUERY_DEADLINE, query.fetch_all()).await {
             Ok(rows) => rows.map_err(|source| StoreError::of_query(action, source)),
             Err(_) => Err(StoreError::Retry { action, source: clickhouse::error::Error::TimedOut }),
         }

@@ -1,5 +1,5 @@
 //! Every query that a tenant's key may run. [`TenantQueries`] cannot be built without a tenant, and each of its statements has
-//! that tenant in its WHERE.
+//! that tenant in its WHERE; behind that the engine keeps other tenants' rows away by itself ([`wall`]).
 
 mod failures;
 mod figures;
@@ -7,17 +7,19 @@ mod raw;
 mod reports;
 mod series;
 mod spelling;
+mod wall;
 
 use tlsrpt_record::TenantId;
 
 use crate::store::Store;
+use wall::Walled;
 
 pub(crate) use reports::some;
 
 /// One tenant's queries.
 #[derive(Clone)]
 pub struct TenantQueries {
-    store: Store,
+    store: Walled,
     tenant: TenantId,
 }
 
@@ -25,6 +27,15 @@ impl Store {
     /// The queries of one tenant.
     #[must_use]
     pub fn tenant(&self, tenant: TenantId) -> TenantQueries {
-        TenantQueries { store: self.clone(), tenant }
+        TenantQueries { store: Walled::new(self.clone(), tenant.clone()), tenant }
+    }
+}
+
+impl TenantQueries {
+    /// The settings of ClickHouse that each of these queries runs under: with them any statement sees this tenant's reports alone,
+    /// and nothing of the ledger. For a statement that is not ours, such as a dashboard's.
+    #[must_use]
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        wall::settings(&self.tenant, None)
     }
 }

@@ -24,6 +24,8 @@ mod once;
 mod replay;
 #[path = "sql/support.rs"]
 mod support;
+#[path = "sql/wall.rs"]
+mod wall;
 
 use tlsrpt_store::{ClusterName, Store, StoreConfig};
 

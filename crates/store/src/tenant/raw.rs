@@ -39,7 +39,7 @@ impl TenantQueries {
         let mut sql = Statement::new("SELECT toString(channel) AS channel_name, payload, report_keys FROM submissions FINAL WHERE ");
         sql.bind("received_at = fromUnixTimestamp64Milli(toInt64(?), 'UTC')", received_at(submission_id).0);
         sql.bind(" AND submission_id = toUUID(?) LIMIT 1", submission_id.0);
-        let payloads: Vec<PayloadRow> = self.store.fetch(ACTION, sql).await?;
+        let payloads: Vec<PayloadRow> = self.store.fetch_beside(submission_id, ACTION, sql).await?;
         let Some(row) = payloads.into_iter().next().filter(|row| !row.payload.0.is_empty()) else { return Ok(None) };
 
         let mut sql = Statement::new("SELECT DISTINCT report_key FROM reports FINAL WHERE ");

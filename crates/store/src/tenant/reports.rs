@@ -136,7 +136,7 @@ impl TenantQueries {
         let mut sql = Statement::new("SELECT authentication FROM submissions FINAL WHERE ");
         sql.bind("received_at = fromUnixTimestamp64Milli(toInt64(?), 'UTC')", received_at(id).0);
         sql.bind(" AND submission_id = toUUID(?) LIMIT 1", id.0);
-        let origins: Vec<OriginRow> = self.store.fetch(DETAIL, sql).await?;
+        let origins: Vec<OriginRow> = self.store.fetch_beside(id, DETAIL, sql).await?;
         let authentication = origins.into_iter().next().and_then(|row| some(row.authentication));
         Ok(Some(detail(row, authentication)))
     }

@@ -13,6 +13,7 @@ mod once;
 mod replay;
 mod schema;
 mod support;
+mod wall;
 
 use tlsrpt_store::{ClusterName, Store, StoreConfig};
 
