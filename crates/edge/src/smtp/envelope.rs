@@ -9,7 +9,7 @@ use crate::{
         address::{Mailbox, mailbox},
         gate::Gate,
         reply::Reply,
-        session::Rules,
+        rules::Rules,
     },
 };
 

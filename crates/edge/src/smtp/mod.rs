@@ -17,6 +17,7 @@ mod listener;
 mod lmtp;
 mod proxy;
 mod reply;
+mod rules;
 mod session;
 mod wire;
 

@@ -15,6 +15,7 @@ use crate::{
         gate::Gate,
         line::{self, BadLine, Line},
         reply::Reply,
+        rules::Rules,
     },
 };
 
@@ -25,18 +26,6 @@ pub(crate) enum Protocol {
     Smtp,
     /// RFC 2033: the client is a mail server of the operator's own.
     Lmtp,
-}
-
-/// What sessions keep to.
-#[derive(Clone, Debug)]
-pub(crate) struct Rules {
-    /// Hosts that mail is received for; none is any.
-    pub(crate) hosts: Vec<String>,
-    pub(crate) mail_max_bytes: usize,
-    pub(crate) command_max_bytes: usize,
-    pub(crate) commands_max: u32,
-    pub(crate) bad_commands_max: u32,
-    pub(crate) recipients_max: usize,
 }
 
 /// What is to be done next.
