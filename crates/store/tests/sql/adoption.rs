@@ -1,6 +1,6 @@
 //! Rows that nobody owned move to the tenant that registers their domain.
 
-use tlsrpt_report::ResultType;
+use tlsrpt_report::{Domain, ResultType};
 use tlsrpt_store::{Fates, UnclaimedDomain};
 
 use crate::support::{DAY, PolicyExt as _, all, client, config, figures, holding, insert, noon, policy, sent, store, tenant};
@@ -113,4 +113,38 @@ async fn merges_change_no_answer() {
     assert_eq!(before.0, (10, 0, 1));
     assert_eq!(before.1, Fates { stored: 1, unclaimed: 1, duplicate: 1, ..Fates::default() });
     assert_eq!(before.2, [UnclaimedDomain { domain: "example.org".to_owned(), reports: 1, sessions: 10, first_seen: DAY, last_seen: DAY }]);
+}
+
+#[tokio::test]
+async fn a_domains_history_goes_with_it_to_the_next_tenant_and_the_rest_stays() {
+    let store = store().await;
+    let (acme, beta) = (tenant("acme"), tenant("beta"));
+    let of_acme = vec![
+        policy("acme", "example.com", 1).sessions(1, 0),
+        policy("acme", "mail.example.com", 2).sessions(2, 0),
+        policy("acme", "notexample.com", 3).sessions(4, 0),
+        policy("acme", "example.com.org", 4).sessions(8, 0),
+    ];
+    // The next owner had a report on it before, by a normalizer that was told first.
+    let of_beta = vec![policy("beta", "beta.example", 5).sessions(16, 0), policy("beta", "example.com", 6).sessions(32, 0)];
+    insert(&store, &[sent(noon(0), 1, of_acme), sent(noon(0), 2, of_beta)]).await;
+
+    let domain = Domain::parse("example.com").unwrap();
+    let domains = store.policy_domains(&acme, &domain).await.unwrap();
+    assert_eq!(domains, ["example.com", "mail.example.com"]);
+    assert_eq!(store.move_history(&acme, &beta, &domains).await.unwrap(), 2);
+    assert_eq!(figures(&store, "acme").await, (12, 0, 2));
+    assert_eq!(figures(&store, "beta").await, (51, 0, 4));
+    assert_eq!(store.move_history(&acme, &beta, &domains).await.unwrap(), 0, "nothing is left to move");
+    assert_eq!(store.policy_domains(&acme, &domain).await.unwrap(), Vec::<String>::new());
+    assert_eq!(store.fates(None, None).await.unwrap(), Fates { stored: 2, ..Fates::default() });
+}
+
+#[tokio::test]
+async fn moving_a_history_to_whoever_has_it_changes_nothing() {
+    let store = store().await;
+    insert(&store, &[sent(noon(0), 1, vec![policy("acme", "example.com", 1)])]).await;
+    let before = figures(&store, "acme").await;
+    assert_eq!(store.move_history(&tenant("acme"), &tenant("acme"), &names(&["example.com"])).await.unwrap(), 0);
+    assert_eq!(figures(&store, "acme").await, before);
 }
