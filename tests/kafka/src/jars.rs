@@ -1,9 +1,8 @@
 //! Where the broker's jars are.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+
+use tlsrpt_fetched::{cache_directory, set, version};
 
 use crate::error::ClusterError;
 
@@ -17,25 +16,9 @@ const LOCK: &str = include_str!("../../../scripts/kafka/jars.lock");
 pub(crate) fn directory() -> Result<PathBuf, ClusterError> {
     let directory = match set("TLSRPT_KAFKA_JARS") {
         Some(directory) => directory,
-        None => cache().join("kafka").join(version()),
+        None => cache_directory().join("kafka").join(version(LOCK)),
     };
     if has_jars(&directory) { Ok(directory) } else { Err(ClusterError::NoJars { directory }) }
-}
-
-fn version() -> &'static str {
-    LOCK.lines().find_map(|line| line.strip_prefix("version ")).unwrap_or_default()
-}
-
-fn cache() -> PathBuf {
-    let of_the_user = || {
-        let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
-        cache.unwrap_or_default().join("tlsrpt")
-    };
-    set("TLSRPT_CACHE_DIR").unwrap_or_else(of_the_user)
-}
-
-fn set(variable: &str) -> Option<PathBuf> {
-    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 fn has_jars(directory: &Path) -> bool {

@@ -1,11 +1,12 @@
 //! Whether there is something to run, and where.
 
 use std::{
-    env,
     io::Write as _,
     net::Ipv4Addr,
     path::{Path, PathBuf},
 };
+
+use tlsrpt_fetched::{cache_directory, set, version};
 
 use crate::address;
 
@@ -29,7 +30,7 @@ impl Peers {
             let _ = writeln!(std::io::stderr(), "SKIPPED: real mail servers run as root only, in a root directory of their own");
             return None;
         }
-        let tree = set("TLSRPT_MAIL_PEERS").unwrap_or_else(|| cache().join("mail").join(version()));
+        let tree = set("TLSRPT_MAIL_PEERS").unwrap_or_else(|| cache_directory().join("mail").join(version(PACKAGES)));
         assert!(
             tree.join("usr").is_dir(),
             "no mail software in {}: run `make mail-peers`, or set TLSRPT_MAIL_PEERS to a tree that has it",
@@ -47,20 +48,4 @@ impl Peers {
     pub(crate) fn tree(&self) -> &Path {
         &self.tree
     }
-}
-
-fn version() -> &'static str {
-    PACKAGES.lines().find_map(|line| line.strip_prefix("version ")).unwrap_or_default()
-}
-
-fn cache() -> PathBuf {
-    let of_the_user = || {
-        let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
-        cache.unwrap_or_default().join("tlsrpt")
-    };
-    set("TLSRPT_CACHE_DIR").unwrap_or_else(of_the_user)
-}
-
-fn set(variable: &str) -> Option<PathBuf> {
-    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
