@@ -272,10 +272,7 @@ fn role_missing(has: Role, needed: Role) -> Problem {
 }
 
 fn no_admin_key() -> Problem {
-    Problem::new(
-        Kind::KeyUnknown,
-        "No admin key is set here, so the operator's routes are closed. Start the role with an admin key.",
-    )
+    Problem::new(Kind::KeyUnknown, "No admin key is set here, so the operator's routes are closed. Start the role with an admin key.")
 }
 
 /// The same answer for a key that never was, one that was deleted or has expired, and one that opens other routes.

@@ -129,12 +129,8 @@ impl Registry {
 /// What the topic says of a tenant that is there.
 pub(crate) fn live(tenant: &Tenant) -> State {
     let Tenant { id, name, address, created_at, settings } = tenant;
-    let state = TenantState::Live {
-        name: name.as_str().into(),
-        address: address.as_str().into(),
-        created_at: *created_at,
-        settings: *settings,
-    };
+    let state =
+        TenantState::Live { name: name.as_str().into(), address: address.as_str().into(), created_at: *created_at, settings: *settings };
     State::Tenant { id: id.clone(), state }
 }
 

@@ -51,12 +51,7 @@ impl Registry {
     /// # Errors
     /// [`CommandError::NoKey`] also for another tenant's key; [`CommandError::KeyExpired`]; [`CommandError::KeyFollowed`], so that the
     /// same again makes no second one; [`CommandError::NoTenant`]; [`CommandError::Unavailable`].
-    pub async fn rotate_key(
-        &self,
-        tenant: &TenantId,
-        key_id: &str,
-        overlap: Duration,
-    ) -> Result<(ApiKey, String, ApiKey), CommandError> {
+    pub async fn rotate_key(&self, tenant: &TenantId, key_id: &str, overlap: Duration) -> Result<(ApiKey, String, ApiKey), CommandError> {
         let now = now();
         let ends = after(now, overlap.min(OVERLAP_MAX));
         let (id, secret) = secret::new_key(TENANT_PREFIX);
@@ -150,7 +145,15 @@ fn check_expiry(expires_at: Option<UnixMillis>, now: UnixMillis) -> Result<(), C
 /// What is kept of a new key.
 pub(crate) fn stored(tenant: &TenantId, wanted: NewKey, secret: &str, now: UnixMillis) -> StoredKey {
     let NewKey { name, scopes, expires_at } = wanted;
-    StoredKey { tenant: tenant.clone(), name: name.into(), sha256: secret::hash(secret), created_at: now, scopes, expires_at, followed_by: None }
+    StoredKey {
+        tenant: tenant.clone(),
+        name: name.into(),
+        sha256: secret::hash(secret),
+        created_at: now,
+        scopes,
+        expires_at,
+        followed_by: None,
+    }
 }
 
 fn key_of<'v>(view: &'v View, tenant: &TenantId, key_id: &str) -> Result<&'v StoredKey, CommandError> {

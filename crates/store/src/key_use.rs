@@ -42,9 +42,7 @@ impl Store {
             }
             insert.end().await.action(NOTE)
         };
-        tokio::time::timeout(NOTE_TIMEOUT, noting)
-            .await
-            .unwrap_or(Err(StoreError::Retry { action: NOTE, source: Error::TimedOut }))
+        tokio::time::timeout(NOTE_TIMEOUT, noting).await.unwrap_or(Err(StoreError::Retry { action: NOTE, source: Error::TimedOut }))
     }
 
     /// When each of these keys was last used, as far as it is noted; a key that never was is not among them.

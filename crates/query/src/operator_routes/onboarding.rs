@@ -112,11 +112,8 @@ async fn bring_in(operator: Operator, mut lines: Lines, answers: mpsc::Unbounded
 /// Answers for each line; a problem when none was done.
 async fn bring_in_batch(operator: &Operator, first: usize, lines: Vec<Result<Onboarding, Problem>>) -> Result<Vec<u8>, Problem> {
     let wanted: Vec<Onboarding> = lines.iter().filter_map(|line| line.as_ref().ok().cloned()).collect();
-    let onboarded = if wanted.is_empty() {
-        Vec::new()
-    } else {
-        operator.command(|registry| async move { registry.onboard(&wanted).await }).await?
-    };
+    let onboarded =
+        if wanted.is_empty() { Vec::new() } else { operator.command(|registry| async move { registry.onboard(&wanted).await }).await? };
     let mut onboarded = onboarded.into_iter();
     let (mut text, mut claimed) = (Vec::new(), false);
     for (line, read) in (first..).zip(lines) {
@@ -195,7 +192,10 @@ fn one_or_list<'f>(fields: &'f Fields, one: &'static str, list: &'static str) ->
         (None, values) => {
             let values = values.unwrap_or_default();
             if values.len() > LINE_MAX_ENTRIES {
-                return Err(invalid(list, format!("`{list}` has {} entries: spread more than {LINE_MAX_ENTRIES} over several lines.", values.len())));
+                return Err(invalid(
+                    list,
+                    format!("`{list}` has {} entries: spread more than {LINE_MAX_ENTRIES} over several lines.", values.len()),
+                ));
             }
             Ok(values.iter().collect())
         }
@@ -208,7 +208,8 @@ fn read_domain(value: &Value) -> Result<Domain, Problem> {
 }
 
 fn read_key(value: &Value) -> Result<tlsrpt_registry::NewKey, Problem> {
-    let fields = Fields::of(value.clone()).ok_or_else(|| invalid("key", "A key must be an object such as {\"name\":\"ci\"}.".to_owned()))?;
+    let fields =
+        Fields::of(value.clone()).ok_or_else(|| invalid("key", "A key must be an object such as {\"name\":\"ci\"}.".to_owned()))?;
     wanted(&fields.known(KEY_FIELDS)?)
 }
 

@@ -71,7 +71,10 @@ async fn a_bad_line_is_refused_with_its_reason_and_its_neighbours_are_brought_in
         (r#"{"tenant":"b","name":"B","domain":"co.uk"}"#, Some((422, "public-suffix", None, None))),
         (r#"{"tenant":"b","name":"B","domain":"two words"}"#, Some((400, "invalid-body", Some("domain"), None))),
         (r#"{"tenant":"b","name":"B","domain":"b.example","domains":[]}"#, Some((400, "invalid-body", Some("domain"), None))),
-        (r#"{"tenant":"b","name":"B","key":{"name":"k","scopes":["exprot"]}}"#, Some((400, "invalid-body", Some("scopes"), Some("export")))),
+        (
+            r#"{"tenant":"b","name":"B","key":{"name":"k","scopes":["exprot"]}}"#,
+            Some((400, "invalid-body", Some("scopes"), Some("export"))),
+        ),
         (r#"{"tenant":"b","name":"B","key":"k"}"#, Some((400, "invalid-body", Some("key"), None))),
         (r#"{"tenant":"old","name":"Another name"}"#, Some((409, "tenant-taken", None, None))),
         (&long, Some((413, "body-too-large", None, None))),
@@ -141,7 +144,8 @@ async fn what_is_beyond_a_limit_stops_the_import_there_and_says_so() {
 #[tokio::test]
 async fn imports_beyond_the_places_are_told_to_come_back() {
     let api = Api::start_without_pipeline(QueryConfig { imports_in_flight_max: 1, ..QueryConfig::default() }).await;
-    let head = format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{");
+    let head =
+        format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{");
     let mut slow = TcpStream::connect(api.addr).await.unwrap();
     slow.write_all(head.as_bytes()).await.unwrap();
     let mut first = [0_u8; 15];
