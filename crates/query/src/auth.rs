@@ -1,7 +1,7 @@
-//! Who asks. The state of the role is closed: what it holds is reached through [`Operator`] or [`TenantKey`] only, and these
-//! exist only where a key was checked.
+//! Who asks. The state of the role is closed: what it holds is reached through [`Operator`], [`Support`] or [`TenantKey`] only, and
+//! these exist only where a key was checked, with the role or the scope that their type names.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
 use axum::{
     extract::FromRequestParts,
@@ -11,15 +11,18 @@ use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tlsrpt_record::TenantId;
-use tlsrpt_registry::{ClaimedDomain, CommandError, Registry};
+use tlsrpt_registry::{ClaimedDomain, CommandError, Registry, Role, Scope, Scopes};
 use tlsrpt_store::{Store, TenantQueries};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     adoption::Claims,
+    clock::now,
     config::QueryConfig,
+    key_uses::KeyUses,
     pending::Pipeline,
     problem::{Kind, Problem},
+    routes::Audience,
 };
 
 /// The operator's key, held as its SHA-256 only.
@@ -74,7 +77,9 @@ struct Inner {
     pipeline: Pipeline,
     claims: Claims,
     admin_key: Option<AdminKey>,
+    uses: KeyUses,
     places_for_submissions: Arc<Semaphore>,
+    places_for_imports: Arc<Semaphore>,
     config: QueryConfig,
 }
 
@@ -85,13 +90,15 @@ impl App {
         pipeline: Pipeline,
         claims: Claims,
         admin_key: Option<AdminKey>,
+        uses: KeyUses,
         config: QueryConfig,
     ) -> Self {
-        let places_for_submissions = Arc::new(Semaphore::new(config.submissions_in_flight_max.min(Semaphore::MAX_PERMITS)));
-        Self(Arc::new(Inner { store, registry, pipeline, claims, admin_key, places_for_submissions, config }))
+        let places = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
+        let (places_for_submissions, places_for_imports) = (places(config.submissions_in_flight_max), places(config.imports_in_flight_max));
+        Self(Arc::new(Inner { store, registry, pipeline, claims, admin_key, uses, places_for_submissions, places_for_imports, config }))
     }
 
-    /// The limits; with the place below the one thing that needs no key.
+    /// The limits; with the places below the one thing that needs no key.
     pub(crate) fn config(&self) -> &QueryConfig {
         &self.0.config
     }
@@ -100,12 +107,37 @@ impl App {
     pub(crate) fn place_for_submission(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.places_for_submissions).try_acquire_owned().ok()
     }
+
+    /// A place among the imports of tenants at one time; none when all are taken.
+    pub(crate) fn place_for_import(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.places_for_imports).try_acquire_owned().ok()
+    }
+
+    /// Who presents this key, when it is an operator's and does what is `needed`.
+    fn operator(&self, headers: &HeaderMap, needed: Role) -> Result<(), Problem> {
+        let key = bearer(headers)?;
+        if self.0.admin_key.as_ref().is_some_and(|admin| admin.is(key)) {
+            return Ok(());
+        }
+        let now = now();
+        let Some(grant) = self.0.registry.authenticate_operator(key, now) else {
+            return Err(if self.0.admin_key.is_some() { unknown_key() } else { no_admin_key() });
+        };
+        self.0.uses.note(&grant.key_id, now);
+        if grant.role.covers(needed) { Ok(()) } else { Err(role_missing(grant.role, needed)) }
+    }
 }
 
-/// Proof that the operator asks.
-pub(crate) struct Operator(App);
+/// A proof that somebody may use a route; a handler's first argument, whose type says whom the route is for.
+pub(crate) trait Key {
+    /// For whom.
+    const AUDIENCE: Audience;
+}
 
-impl Operator {
+/// Proof that an operator asks, with whatever role: what may be looked at.
+pub(crate) struct Support(App);
+
+impl Support {
     pub(crate) fn store(&self) -> &Store {
         &self.0.0.store
     }
@@ -115,6 +147,36 @@ impl Operator {
     pub(crate) fn pipeline(&self) -> &Pipeline {
         &self.0.0.pipeline
     }
+    /// When keys were last used.
+    pub(crate) fn uses(&self) -> &KeyUses {
+        &self.0.0.uses
+    }
+}
+
+impl Key for Support {
+    const AUDIENCE: Audience = Audience::Operator(Role::Support);
+}
+
+impl FromRequestParts<App> for Support {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        app.operator(&parts.headers, Role::Support)?;
+        Ok(Self(app.clone()))
+    }
+}
+
+/// Proof that an operator asks who may do everything.
+pub(crate) struct Operator(Support);
+
+/// An admin may look at whatever support may.
+impl Deref for Operator {
+    type Target = Support;
+    fn deref(&self) -> &Support {
+        &self.0
+    }
+}
+
+impl Operator {
     /// Runs a command on the registry to its end, even when the asker goes away or the time is up in the middle.
     pub(crate) async fn command<T, F>(&self, command: impl FnOnce(Arc<Registry>) -> F) -> Result<T, Problem>
     where
@@ -126,50 +188,94 @@ impl Operator {
     }
     /// To be told when a domain was claimed.
     pub(crate) fn claims(&self) -> &Claims {
-        &self.0.0.claims
+        &self.0.0.0.claims
     }
+}
+
+impl Key for Operator {
+    const AUDIENCE: Audience = Audience::Operator(Role::Admin);
 }
 
 impl FromRequestParts<App> for Operator {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let key = bearer(&parts.headers)?;
-        match &app.0.admin_key {
-            Some(admin) if admin.is(key) => Ok(Self(app.clone())),
-            Some(_) => Err(unknown_key()),
-            None => Err(Problem::new(
-                Kind::KeyUnknown,
-                "No admin key is set here, so the operator's routes are closed. Start the role with an admin key.",
-            )),
-        }
+        app.operator(&parts.headers, Role::Admin)?;
+        Ok(Self(Support(app.clone())))
     }
 }
 
-/// Proof that a tenant asks, and all that it may reach: its own queries and its own domains.
-pub(crate) struct TenantKey {
+/// A scope as a type.
+pub(crate) trait ScopeType {
+    const SCOPE: Scope;
+}
+
+macro_rules! scope_types {
+    ($($name:ident)*) => {$(
+        #[doc = concat!("[`Scope::", stringify!($name), "`] as a type.")]
+        #[allow(dead_code, reason = "a scope is a type before the first route asks for it")]
+        #[derive(Debug)]
+        pub(crate) enum $name {}
+
+        impl ScopeType for $name {
+            const SCOPE: Scope = Scope::$name;
+        }
+    )*};
+}
+
+scope_types! { Read Export Metrics }
+
+/// Proof that a tenant asks by a key with the scope `S`, and all that it may reach: its own queries and its own domains.
+pub(crate) struct TenantKey<S = Read> {
     /// The tenant's queries.
     pub(crate) queries: TenantQueries,
     tenant: TenantId,
     app: App,
+    scope: PhantomData<S>,
 }
 
-impl TenantKey {
+impl<S> TenantKey<S> {
     /// The tenant's domains, by name.
     pub(crate) fn domains(&self) -> Vec<ClaimedDomain> {
         self.app.0.registry.domains(&self.tenant)
     }
 }
 
-impl FromRequestParts<App> for TenantKey {
+impl<S: ScopeType> Key for TenantKey<S> {
+    const AUDIENCE: Audience = Audience::Tenant(S::SCOPE);
+}
+
+impl<S: ScopeType> FromRequestParts<App> for TenantKey<S> {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let key = bearer(&parts.headers)?;
-        let tenant = app.0.registry.authenticate(key).ok_or_else(unknown_key)?;
-        Ok(Self { queries: app.0.store.tenant(tenant.clone()), tenant, app: app.clone() })
+        let now = now();
+        let grant = app.0.registry.authenticate(key, now).ok_or_else(unknown_key)?;
+        app.0.uses.note(&grant.key_id, now);
+        if !grant.scopes.has(S::SCOPE) {
+            return Err(scope_missing(grant.scopes, S::SCOPE));
+        }
+        let tenant = grant.tenant;
+        Ok(Self { queries: app.0.store.tenant(tenant.clone()), tenant, app: app.clone(), scope: PhantomData })
     }
 }
 
-/// The same answer for a key that never was, one that was deleted, and one that opens other routes.
+fn scope_missing(has: Scopes, needed: Scope) -> Problem {
+    let has = has.iter().map(Scope::as_str).collect::<Vec<_>>().join(", ");
+    let has = if has.is_empty() { "none that is known here" } else { &has };
+    let detail = format!("This route needs a key with the scope `{}`; the scopes of this key are: {has}.", needed.as_str());
+    Problem::new(Kind::ScopeMissing, detail).naming(needed.as_str())
+}
+
+fn role_missing(has: Role, needed: Role) -> Problem {
+    let detail = format!("This route needs a key with the role `{}`; the role of this key is `{}`.", needed.as_str(), has.as_str());
+    Problem::new(Kind::RoleMissing, detail).naming(needed.as_str())
+}
+
+fn no_admin_key() -> Problem {
+    Problem::new(Kind::KeyUnknown, "No admin key is set here, so the operator's routes are closed. Start the role with an admin key.")
+}
+
+/// The same answer for a key that never was, one that was deleted or has expired, and one that opens other routes.
 fn unknown_key() -> Problem {
     Problem::new(Kind::KeyUnknown, "The key in `Authorization: Bearer …` is not valid for this route.")
 }

@@ -18,6 +18,16 @@ pub struct QueryConfig {
     pub submission_max_bytes: usize,
     /// Most submissions of the operator's that are taken in at one time, each held in memory; more are answered 503.
     pub submissions_in_flight_max: usize,
+    /// Longest body of one import of tenants, bytes.
+    pub import_max_bytes: usize,
+    /// Longest line of one, bytes.
+    pub import_line_max_bytes: usize,
+    /// Most lines of one; each leaves an answer that waits in memory to be read.
+    pub import_max_lines: usize,
+    /// Most imports of tenants at one time; more are answered 503.
+    pub imports_in_flight_max: usize,
+    /// Wait between writes of when keys were last used, milliseconds.
+    pub key_use_interval_ms: u64,
     /// Longest wait for a request's head, milliseconds; an idle connection is closed after it.
     pub header_timeout_ms: u64,
     /// Longest work on one request, reading its body included, milliseconds.
@@ -50,6 +60,11 @@ impl Default for QueryConfig {
             body_max_bytes: 64 * 1024,
             submission_max_bytes: 32 << 20,
             submissions_in_flight_max: 16,
+            import_max_bytes: 64 << 20,
+            import_line_max_bytes: 64 << 10,
+            import_max_lines: 500_000,
+            imports_in_flight_max: 2,
+            key_use_interval_ms: 60_000,
             header_timeout_ms: 30_000,
             request_timeout_ms: 30_000,
             shutdown_grace_ms: 5_000,
@@ -71,6 +86,9 @@ impl QueryConfig {
     }
     pub(crate) fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms)
+    }
+    pub(crate) fn key_use_interval(&self) -> Duration {
+        Duration::from_millis(self.key_use_interval_ms.max(10))
     }
     pub(crate) fn shutdown_grace(&self) -> Duration {
         Duration::from_millis(self.shutdown_grace_ms)

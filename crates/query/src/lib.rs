@@ -1,14 +1,14 @@
 //! The query role: the operator's routes and the tenants' routes over plain HTTP (a proxy in front ends TLS).
 //!
 //! A request's way: [`Query::serve`] takes the connection → `observe` gives it an id, counts it and sets the security headers →
-//! `admit` bounds how many run and how long → the route's extractor ([`auth`]) turns its key into an `Operator` or a
-//! `TenantKey` → the handler asks the store, the registry or the log → JSON, or a [`problem`].
+//! `admit` bounds how many run and how long → the route's extractor ([`auth`]) turns its key into an `Operator`, a
+//! `Support` or a `TenantKey` with the route's scope → the handler asks the store, the registry or the log → JSON, or a [`problem`].
 //!
 //! Beside it [`Adoption`] moves rows that nobody owned to the tenant that claimed their domain, [`Fates`] counts
 //! what became of today's submissions, and [`Verdicts`] sends mails through again whose verdict was deferred.
 //!
 //! Invariants: a handler reaches the store through an extractor that checked a key, and a tenant's handler reaches only that
-//! tenant's queries; every route stands in [`routes`]; no answer tells what exists elsewhere; no key is logged; every error
+//! tenant's queries; every route stands in [`routes`], with the scope or role that its handler's own argument checks; no answer tells what exists elsewhere; no key is logged; every error
 //! is RFC 9457 `application/problem+json`.
 
 mod adoption;
@@ -18,6 +18,7 @@ mod body_fields;
 mod clock;
 mod config;
 mod fates;
+mod key_uses;
 mod metrics;
 mod middleware;
 mod nearest;

@@ -22,6 +22,9 @@ pub(crate) enum Kind {
     EmptyPayload,
     KeyMissing,
     KeyUnknown,
+    ScopeMissing,
+    RoleMissing,
+    KeyEnded,
     NotFound,
     MethodNotAllowed,
     TenantTaken,
@@ -50,6 +53,9 @@ impl Kind {
             Self::EmptyPayload => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "empty-payload", "There is nothing in the body"),
             Self::KeyMissing => (StatusCode::UNAUTHORIZED, "key-missing", "A key is needed"),
             Self::KeyUnknown => (StatusCode::UNAUTHORIZED, "key-unknown", "The key is not valid here"),
+            Self::ScopeMissing => (StatusCode::FORBIDDEN, "scope-missing", "The key lacks the scope that is needed"),
+            Self::RoleMissing => (StatusCode::FORBIDDEN, "role-missing", "The key lacks the role that is needed"),
+            Self::KeyEnded => (StatusCode::CONFLICT, "key-ended", "The key has expired or is followed by another"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such thing here"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path does not take this method"),
             Self::TenantTaken => (StatusCode::CONFLICT, "tenant-taken", "The tenant exists already"),
@@ -85,6 +91,7 @@ impl Kind {
         match self {
             Self::KeyMissing => Some("Bearer realm=\"tlsrpt\""),
             Self::KeyUnknown => Some("Bearer realm=\"tlsrpt\", error=\"invalid_token\""),
+            Self::ScopeMissing | Self::RoleMissing => Some("Bearer realm=\"tlsrpt\", error=\"insufficient_scope\""),
             _ => None,
         }
     }
@@ -100,8 +107,9 @@ pub(crate) struct Problem {
     did_you_mean: Option<&'static str>,
 }
 
+/// The members of RFC 9457 3.1, and our own.
 #[derive(Serialize)]
-struct Body<'a> {
+pub(crate) struct Body<'a> {
     r#type: String,
     title: &'a str,
     status: u16,
@@ -132,6 +140,19 @@ impl Problem {
     pub(crate) fn did_you_mean(mut self, nearest: Option<&'static str>) -> Self {
         self.did_you_mean = nearest;
         self
+    }
+
+    /// What the answer says, for where it stands among others.
+    pub(crate) fn body(&self) -> Body<'_> {
+        let (status, slug, title) = self.kind.parts();
+        Body {
+            r#type: format!("/problems/{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: &self.detail,
+            name: self.name.as_deref(),
+            did_you_mean: self.did_you_mean,
+        }
     }
 
     /// Nothing of this name here; says the same whether it exists elsewhere or nowhere.
@@ -186,7 +207,10 @@ impl From<StoreError> for Problem {
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         let kind = match &error {
-            CommandError::TenantTaken { .. } => Kind::TenantTaken,
+            CommandError::TenantTaken { .. } | CommandError::TenantNamed { .. } => Kind::TenantTaken,
+            CommandError::KeyExpired { .. } | CommandError::KeyFollowed { .. } => Kind::KeyEnded,
+            CommandError::Expiry => return Self::new(Kind::InvalidBody, sentence(&error)).naming("expires_at"),
+            CommandError::NoScopes => return Self::new(Kind::InvalidBody, sentence(&error)).naming("scopes"),
             CommandError::DomainTaken { .. } => Kind::DomainTaken,
             CommandError::NoTenant { .. } | CommandError::NoDomain { .. } | CommandError::NoKey { .. } => Kind::NotFound,
             CommandError::PublicSuffix { .. } => Kind::PublicSuffix,
@@ -209,15 +233,8 @@ pub(crate) fn sentence(error: &impl ToString) -> String {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, slug, title) = self.kind.parts();
-        let body = Body {
-            r#type: format!("/problems/{slug}"),
-            title,
-            status: status.as_u16(),
-            detail: &self.detail,
-            name: self.name.as_deref(),
-            did_you_mean: self.did_you_mean,
-        };
+        let (status, ..) = self.kind.parts();
+        let body = self.body();
         // Strings and a number always serialise.
         let mut response = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
         let headers = response.headers_mut();

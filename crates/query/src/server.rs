@@ -23,6 +23,7 @@ use crate::{
     adoption::Claims,
     auth::{AdminKey, App},
     config::QueryConfig,
+    key_uses::KeyUses,
     metrics::QueryMetrics,
     middleware::{Admission, admit, observe},
     pending::Pipeline,
@@ -52,6 +53,8 @@ pub struct Query {
     local_addr: SocketAddr,
     router: Router,
     config: QueryConfig,
+    store: Store,
+    uses: KeyUses,
 }
 
 /// Wait after the system refused a connection (out of descriptors): trying at once would spin.
@@ -65,7 +68,8 @@ impl Query {
     pub async fn bind(addr: SocketAddr, config: QueryConfig, parts: Parts) -> io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
         let local_addr = listener.local_addr()?;
-        Ok(Self { listener, local_addr, router: router(&config, parts), config })
+        let (store, uses) = (parts.store.clone(), KeyUses::default());
+        Ok(Self { listener, local_addr, router: router(&config, parts, uses.clone()), config, store, uses })
     }
 
     /// Where it listens.
@@ -79,7 +83,8 @@ impl Query {
     /// # Errors
     /// None after binding: a connection that fails costs that connection only.
     pub async fn serve(self, shutdown: CancellationToken) -> io::Result<()> {
-        let Self { listener, local_addr, router, config } = self;
+        let Self { listener, local_addr, router, config, store, uses } = self;
+        let uses = tokio::spawn(uses.write(store, config.key_use_interval(), shutdown.clone()));
         let connections = Arc::new(Semaphore::new(config.connections_max.min(Semaphore::MAX_PERMITS)));
         let graceful = GracefulShutdown::new();
         // HTTP/1.1 only: its head has a time-out from the first byte on, which sniffing for HTTP/2 would not have.
@@ -115,6 +120,8 @@ impl Query {
         drop(listener);
         // Whoever is still served after the grace loses the connection when the process ends.
         let _ = tokio::time::timeout(config.shutdown_grace(), graceful.shutdown()).await;
+        // A use that is not written by then is one that is not shown.
+        let _ = tokio::time::timeout(config.shutdown_grace(), uses).await;
         Ok(())
     }
 }
@@ -125,12 +132,12 @@ fn prepared(stream: TcpStream) -> TokioIo<TcpStream> {
     TokioIo::new(stream)
 }
 
-fn router(config: &QueryConfig, parts: Parts) -> Router {
+fn router(config: &QueryConfig, parts: Parts, uses: KeyUses) -> Router {
     let Parts { store, registry, log, admin_key, claims, metrics } = parts;
-    let app = App::new(store, registry, Pipeline::new(log), claims, admin_key, config.clone());
+    let app = App::new(store, registry, Pipeline::new(log), claims, admin_key, uses, config.clone());
     let admission = Admission::new(config.requests_in_flight_max, config.request_timeout());
     routes()
-        .fold(Router::new(), |router, route| router.route(route.path, (route.handler)()))
+        .fold(Router::new(), |router, route| router.route(route.path, route.handler))
         .method_not_allowed_fallback(async || {
             Problem::new(Kind::MethodNotAllowed, "The `Allow` header of this answer tells the methods that it takes.")
         })

@@ -1,4 +1,4 @@
-//! The commands.
+//! The commands on tenants and domains.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,12 +6,13 @@ use tlsrpt_record::TenantId;
 use tlsrpt_report::{Domain, UnixMillis};
 
 use crate::{
-    entity::{ApiKey, ClaimedDomain, Tenant},
+    entity::{ClaimedDomain, Tenant},
     error::CommandError,
     fence::Change,
     registry::Registry,
     secret,
-    state::{Claim, State, StoredKey, TenantState},
+    settings::{SettingsChange, TenantSettings},
+    state::{Claim, State, TenantState},
     suffix,
     view::View,
 };
@@ -27,14 +28,40 @@ impl Registry {
     /// [`CommandError::Unavailable`].
     pub async fn create_tenant(&self, id: TenantId, name: String) -> Result<Tenant, CommandError> {
         check_name(&name)?;
-        let tenant = Tenant { id, name, address: secret::new_address(), created_at: now() };
+        let tenant = Tenant { id, name, address: secret::new_address(), created_at: now(), settings: TenantSettings::default() };
         self.change(|view| {
             if view.is_taken(&tenant.id) {
                 return Err(CommandError::TenantTaken { id: tenant.id.clone() });
             }
-            let Tenant { id, name, address, created_at } = tenant.clone();
-            let state = TenantState::Live { name, address, created_at };
-            Ok(Change { states: vec![State::Tenant { id, state }], answer: tenant.clone() })
+            Ok(Change { states: vec![live(&tenant)], answer: tenant.clone() })
+        })
+        .await
+    }
+
+    /// Gives a tenant another name.
+    ///
+    /// # Errors
+    /// [`CommandError::NoTenant`], [`CommandError::Name`]; [`CommandError::Unavailable`].
+    pub async fn rename_tenant(&self, id: &TenantId, name: String) -> Result<Tenant, CommandError> {
+        check_name(&name)?;
+        self.change_tenant(id, |tenant| tenant.name.clone_from(&name)).await
+    }
+
+    /// Changes a tenant's settings; answers the tenant with all of them.
+    ///
+    /// # Errors
+    /// [`CommandError::NoTenant`]; [`CommandError::Unavailable`].
+    pub async fn change_settings(&self, id: &TenantId, change: SettingsChange) -> Result<Tenant, CommandError> {
+        self.change_tenant(id, |tenant| tenant.settings = change.of(tenant.settings)).await
+    }
+
+    async fn change_tenant(&self, id: &TenantId, change: impl Fn(&mut Tenant)) -> Result<Tenant, CommandError> {
+        self.change(|view| {
+            let before = view.tenant(id).ok_or_else(|| CommandError::NoTenant { id: id.clone() })?;
+            let mut tenant = before.clone();
+            change(&mut tenant);
+            let states = if tenant == before { Vec::new() } else { vec![live(&tenant)] };
+            Ok(Change { states, answer: tenant })
         })
         .await
     }
@@ -49,7 +76,7 @@ impl Registry {
             check_tenant(view, id)?;
             let tenant = State::Tenant { id: id.clone(), state: TenantState::Deleted { deleted_at } };
             let domains = view.domains(id).into_iter().map(|claimed| State::Domain { domain: claimed.domain, claim: None });
-            let keys = view.keys(id).into_iter().map(|key| State::Key { id: key.id, key: None });
+            let keys = view.stored_keys(id).map(|(id, _)| State::Key { id: id.to_owned(), key: None });
             Ok(Change { states: std::iter::once(tenant).chain(domains).chain(keys).collect(), answer: () })
         })
         .await
@@ -97,46 +124,21 @@ impl Registry {
         })
         .await
     }
-
-    /// Makes a key; the secret (`tlsrpt_<id>_<random>`) is in the answer and nowhere else.
-    ///
-    /// # Errors
-    /// [`CommandError::NoTenant`], [`CommandError::Name`]; [`CommandError::Unavailable`].
-    pub async fn create_key(&self, tenant: &TenantId, name: String) -> Result<(ApiKey, String), CommandError> {
-        check_name(&name)?;
-        let (id, secret) = secret::new_key();
-        let stored = StoredKey { tenant: tenant.clone(), name, sha256: secret::hash(&secret), created_at: now() };
-        let key = self
-            .change(|view| {
-                check_tenant(view, tenant)?;
-                let answer = ApiKey { id: id.clone(), name: stored.name.clone(), created_at: stored.created_at };
-                Ok(Change { states: vec![State::Key { id: id.clone(), key: Some(stored.clone()) }], answer })
-            })
-            .await?;
-        Ok((key, secret))
-    }
-
-    /// Deletes a key.
-    ///
-    /// # Errors
-    /// [`CommandError::NoKey`] also for another tenant's key; [`CommandError::NoTenant`]; [`CommandError::Unavailable`].
-    pub async fn delete_key(&self, tenant: &TenantId, key_id: &str) -> Result<(), CommandError> {
-        self.change(|view| {
-            check_tenant(view, tenant)?;
-            if view.key(key_id).is_none_or(|key| key.tenant != *tenant) {
-                return Err(CommandError::NoKey { id: key_id.to_owned() });
-            }
-            Ok(Change { states: vec![State::Key { id: key_id.to_owned(), key: None }], answer: () })
-        })
-        .await
-    }
 }
 
-fn check_tenant(view: &View, id: &TenantId) -> Result<(), CommandError> {
-    if view.tenant(id).is_some() { Ok(()) } else { Err(CommandError::NoTenant { id: id.clone() }) }
+/// What the topic says of a tenant that is there.
+pub(crate) fn live(tenant: &Tenant) -> State {
+    let Tenant { id, name, address, created_at, settings } = tenant;
+    let state =
+        TenantState::Live { name: name.as_str().into(), address: address.as_str().into(), created_at: *created_at, settings: *settings };
+    State::Tenant { id: id.clone(), state }
 }
 
-fn check_name(name: &str) -> Result<(), CommandError> {
+pub(crate) fn check_tenant(view: &View, id: &TenantId) -> Result<(), CommandError> {
+    if view.live(id).is_some() { Ok(()) } else { Err(CommandError::NoTenant { id: id.clone() }) }
+}
+
+pub(crate) fn check_name(name: &str) -> Result<(), CommandError> {
     let found_chars = name.chars().count();
     if (1..=NAME_MAX_CHARS).contains(&found_chars) && !name.chars().any(char::is_control) {
         Ok(())
@@ -145,7 +147,7 @@ fn check_name(name: &str) -> Result<(), CommandError> {
     }
 }
 
-fn now() -> UnixMillis {
+pub(crate) fn now() -> UnixMillis {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }

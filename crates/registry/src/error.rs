@@ -43,6 +43,32 @@ pub enum CommandError {
         /// The id.
         id: String,
     },
+    /// The key expired, so nothing follows it.
+    #[error("key {id} has expired: make a new one")]
+    KeyExpired {
+        /// The id.
+        id: String,
+    },
+    /// Another key was made to follow it already.
+    #[error("key {id} is followed by key {by} already: rotate that one")]
+    KeyFollowed {
+        /// The id.
+        id: String,
+        /// The id of the one that follows it.
+        by: String,
+    },
+    /// The key would expire before it is made.
+    #[error("the key would have expired already: give a moment in the future")]
+    Expiry,
+    /// The key would open nothing.
+    #[error("a key without scopes opens nothing: give at least one, or leave them out for all")]
+    NoScopes,
+    /// The tenant is there under another name.
+    #[error("tenant {id} is there under another name: leave the name out, or rename the tenant")]
+    TenantNamed {
+        /// The id.
+        id: TenantId,
+    },
     /// The name is empty, too long, or has control characters.
     #[error("the name has {found_chars} characters: give 1 to {max_chars}, none of them a control character")]
     Name {

@@ -1,10 +1,13 @@
-//! Tenants, domains, reporting addresses and API keys: an in-memory view rebuilt from the compacted registry topic, and the
+//! Tenants, domains, reporting addresses and keys: an in-memory view rebuilt from the compacted registry topic, and the
 //! commands that change it.
 //!
 //! A command's way: [`Registry`] takes the fenced writer → reads the topic to its end → validates against the view → appends
 //! → the view follows. Whoever asks the view afterwards sees what the command did.
 //!
-//! The topic holds one record an entity, keyed `tenant/<id>`, `domain/<domain>` or `key/<id>`; its value is the entity's state
+//! Many tenants at once go the same way as one batch: [`Registry::onboard`] validates each against the view and what those before
+//! it did, and appends all of it together.
+//!
+//! The topic holds one record an entity, keyed `tenant/<id>`, `domain/<domain>`, `key/<id>` or `operator-key/<id>`; its value is the entity's state
 //! as JSON, and an empty value says that it is gone. A deleted tenant keeps a record that says so: its id stays reserved, so
 //! that no later tenant inherits the rows that are stored under that id.
 //!
@@ -16,15 +19,23 @@ mod entity;
 mod error;
 mod fence;
 mod follower;
+mod key_command;
+mod onboard;
 mod registry;
+mod scope;
 mod secret;
+mod settings;
 mod state;
 mod suffix;
 mod view;
 
 pub use command::NAME_MAX_CHARS;
-pub use entity::{ApiKey, ClaimedDomain, Tenant};
+pub use entity::{ApiKey, ClaimedDomain, Grant, NewKey, OperatorGrant, OperatorKey, Tenant};
 pub use error::{CommandError, RegistryError};
+pub use key_command::{EXPIRED_KEPT, OVERLAP_MAX};
+pub use onboard::{Onboarded, Onboarding};
 pub use registry::Registry;
+pub use scope::{Role, Scope, Scopes};
 pub use secret::ADDRESS_CHARS;
+pub use settings::{RETENTION_MAX_DAYS, RetentionDays, RetentionError, SettingsChange, TenantSettings};
 pub use tlsrpt_record::{TenantId, TenantIdError};

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tlsrpt_log::Log;
 use tlsrpt_record::{REGISTRY, TenantId};
-use tlsrpt_report::Domain;
+use tlsrpt_report::{Domain, UnixMillis};
 use tokio::{sync::Mutex, task::AbortHandle};
 
 use crate::{
-    entity::{ApiKey, ClaimedDomain, Tenant},
+    entity::{ApiKey, ClaimedDomain, Grant, OperatorGrant, OperatorKey, Tenant},
     error::RegistryError,
     fence::Fence,
     follower::{self, Followed},
@@ -48,10 +48,17 @@ impl Registry {
         self.followed.view.read().by_address(address).cloned()
     }
 
-    /// The tenant that a presented API key belongs to; compares hashes in constant time.
+    /// What a presented key of a tenant's opens at this moment; nothing once it has expired. Compares hashes in constant time.
     #[must_use]
-    pub fn authenticate(&self, secret: &str) -> Option<TenantId> {
-        self.followed.view.read().authenticate(secret).cloned()
+    pub fn authenticate(&self, secret: &str, now: UnixMillis) -> Option<Grant> {
+        self.followed.view.read().authenticate(secret, now)
+    }
+
+    /// What a presented key of an operator's opens at this moment, as [`Registry::authenticate`] for tenants' keys; neither opens
+    /// what the other does.
+    #[must_use]
+    pub fn authenticate_operator(&self, secret: &str, now: UnixMillis) -> Option<OperatorGrant> {
+        self.followed.view.read().authenticate_operator(secret, now)
     }
 
     /// One tenant.
@@ -72,7 +79,13 @@ impl Registry {
         self.followed.view.read().domains(tenant)
     }
 
-    /// Keys of a tenant, oldest first.
+    /// Keys of operators, oldest first; the one of the configuration is none of them.
+    #[must_use]
+    pub fn operator_keys(&self) -> Vec<OperatorKey> {
+        self.followed.view.read().operator_keys()
+    }
+
+    /// Keys of a tenant, oldest first; expired ones are among them for a while.
     #[must_use]
     pub fn keys(&self, tenant: &TenantId) -> Vec<ApiKey> {
         self.followed.view.read().keys(tenant)

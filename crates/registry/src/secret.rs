@@ -6,7 +6,9 @@ use sha2::{Digest, Sha256};
 /// Length of a reporting address: 130 random bits, so that none is ever given twice and none can be guessed.
 pub const ADDRESS_CHARS: usize = 26;
 
-const PREFIX: &str = "tlsrpt_";
+/// Of a tenant's key, and of an operator's: who finds one knows what it is.
+pub(crate) const TENANT_PREFIX: &str = "tlsrpt_";
+pub(crate) const OPERATOR_PREFIX: &str = "tlsrptop_";
 const KEY_ID_CHARS: usize = 16;
 /// 260 random bits.
 const KEY_RANDOM_CHARS: usize = 52;
@@ -21,18 +23,18 @@ pub(crate) fn new_address() -> String {
     random_text(ADDRESS_CHARS)
 }
 
-/// A new API key: its id, and the secret that holds it.
-pub(crate) fn new_key() -> (String, String) {
+/// A new key: its id, and the secret that holds it.
+pub(crate) fn new_key(prefix: &str) -> (String, String) {
     let id = random_text(KEY_ID_CHARS);
-    let secret = format!("{PREFIX}{id}_{}", random_text(KEY_RANDOM_CHARS));
+    let secret = format!("{prefix}{id}_{}", random_text(KEY_RANDOM_CHARS));
     (id, secret)
 }
 
 /// The hash of a presented secret, and the key id that it names; the id is empty, and no key's, when the secret has no such
 /// form.
-pub(crate) fn read(secret: &str) -> (&str, SecretHash) {
+pub(crate) fn read<'s>(prefix: &str, secret: &'s str) -> (&'s str, SecretHash) {
     let secret = if secret.len() <= SECRET_MAX_BYTES { secret } else { "" };
-    let id = secret.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).map_or("", |(id, _)| id);
+    let id = secret.strip_prefix(prefix).and_then(|rest| rest.split_once('_')).map_or("", |(id, _)| id);
     (id, hash(secret))
 }
 
@@ -57,15 +59,18 @@ mod tests {
 
     #[test]
     fn a_secret_names_its_key_and_hashes_to_what_is_kept() {
-        let (id, secret) = new_key();
-        assert_eq!(read(&secret), (id.as_str(), hash(&secret)));
-        assert_eq!(secret.len(), PREFIX.len() + KEY_ID_CHARS + 1 + KEY_RANDOM_CHARS);
+        for (prefix, other) in [(TENANT_PREFIX, OPERATOR_PREFIX), (OPERATOR_PREFIX, TENANT_PREFIX)] {
+            let (id, secret) = new_key(prefix);
+            assert_eq!(read(prefix, &secret), (id.as_str(), hash(&secret)));
+            assert_eq!(secret.len(), prefix.len() + KEY_ID_CHARS + 1 + KEY_RANDOM_CHARS);
+            assert_eq!(read(other, &secret).0, "", "a key of one kind names none of the other");
+        }
     }
 
     #[test]
     fn what_is_no_secret_names_no_key() {
         for text in ["", "tlsrpt_", "tlsrpt_abc", "Bearer x", &"tlsrpt_a_".repeat(100)] {
-            assert_eq!(read(text).0, "", "{text}");
+            assert_eq!(read(TENANT_PREFIX, text).0, "", "{text}");
         }
     }
 }

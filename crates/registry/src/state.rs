@@ -6,7 +6,12 @@ use tlsrpt_log::Record;
 use tlsrpt_record::TenantId;
 use tlsrpt_report::{Domain, UnixMillis};
 
-use crate::secret::SecretHash;
+use crate::{
+    entity::{ApiKey, OperatorKey},
+    scope::{Role, Scopes},
+    secret::SecretHash,
+    settings::TenantSettings,
+};
 
 /// The state of one entity, as the topic's last record of its key says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +22,8 @@ pub(crate) enum State {
     Domain { domain: Domain, claim: Option<Claim> },
     /// `key/<id>`; none is a tombstone: no such key.
     Key { id: String, key: Option<StoredKey> },
+    /// `operator-key/<id>`; none is a tombstone: no such key.
+    OperatorKey { id: String, key: Option<StoredOperatorKey> },
 }
 
 /// A tenant's state.
@@ -24,7 +31,13 @@ pub(crate) enum State {
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub(crate) enum TenantState {
     /// It is there.
-    Live { name: String, address: String, created_at: UnixMillis },
+    Live {
+        name: Box<str>,
+        address: Box<str>,
+        created_at: UnixMillis,
+        #[serde(default, skip_serializing_if = "TenantSettings::is_default")]
+        settings: TenantSettings,
+    },
     /// It was.
     Deleted { deleted_at: UnixMillis },
 }
@@ -40,10 +53,52 @@ pub(crate) struct Claim {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredKey {
     pub(crate) tenant: TenantId,
-    pub(crate) name: String,
+    pub(crate) name: Box<str>,
     #[serde(with = "hash_text")]
     pub(crate) sha256: SecretHash,
     pub(crate) created_at: UnixMillis,
+    #[serde(default, skip_serializing_if = "Scopes::is_all")]
+    pub(crate) scopes: Scopes,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_at: Option<UnixMillis>,
+    /// The id of the key that was made to follow it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) followed_by: Option<Box<str>>,
+}
+
+/// A key of an operator's as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredOperatorKey {
+    pub(crate) name: Box<str>,
+    pub(crate) role: Role,
+    #[serde(with = "hash_text")]
+    pub(crate) sha256: SecretHash,
+    pub(crate) created_at: UnixMillis,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_at: Option<UnixMillis>,
+}
+
+impl StoredKey {
+    /// As it is shown.
+    pub(crate) fn shown(&self, id: &str) -> ApiKey {
+        let Self { name, created_at, scopes, expires_at, followed_by, .. } = self;
+        ApiKey {
+            id: id.to_owned(),
+            name: name.to_string(),
+            created_at: *created_at,
+            scopes: *scopes,
+            expires_at: *expires_at,
+            followed_by: followed_by.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+impl StoredOperatorKey {
+    /// As it is shown.
+    pub(crate) fn shown(&self, id: &str) -> OperatorKey {
+        let Self { name, role, created_at, expires_at, .. } = self;
+        OperatorKey { id: id.to_owned(), name: name.to_string(), role: *role, created_at: *created_at, expires_at: *expires_at }
+    }
 }
 
 /// A record that is not understood.
@@ -62,6 +117,7 @@ pub(crate) enum StateError {
 const TENANT: &str = "tenant";
 const DOMAIN: &str = "domain";
 const KEY: &str = "key";
+const OPERATOR_KEY: &str = "operator-key";
 
 impl State {
     /// The record that says so.
@@ -70,6 +126,7 @@ impl State {
             Self::Tenant { id, state } => (TENANT, id.as_str(), serde_json::to_vec(state)?),
             Self::Domain { domain, claim } => (DOMAIN, domain.as_str(), value(claim.as_ref())?),
             Self::Key { id, key } => (KEY, id.as_str(), value(key.as_ref())?),
+            Self::OperatorKey { id, key } => (OPERATOR_KEY, id.as_str(), value(key.as_ref())?),
         };
         Ok(Record { key: Some(format!("{entity}/{id}").into()), value: value.into(), headers: Vec::new() })
     }
@@ -85,6 +142,7 @@ impl State {
             }),
             DOMAIN => Ok(Self::Domain { domain: Domain::parse(id).map_err(|_| StateError::Id)?, claim: parse(&record.value)? }),
             KEY => Ok(Self::Key { id: id.to_owned(), key: parse(&record.value)? }),
+            OPERATOR_KEY => Ok(Self::OperatorKey { id: id.to_owned(), key: parse(&record.value)? }),
             _ => Err(StateError::Entity),
         }
     }
@@ -131,7 +189,12 @@ mod tests {
                 record("tenant/acme", r#"{"state":"live","name":"Acme","address":"abc","created_at":1}"#),
                 State::Tenant {
                     id: tenant.clone(),
-                    state: TenantState::Live { name: "Acme".to_owned(), address: "abc".to_owned(), created_at: UnixMillis(1) },
+                    state: TenantState::Live {
+                        name: "Acme".into(),
+                        address: "abc".into(),
+                        created_at: UnixMillis(1),
+                        settings: TenantSettings::default(),
+                    },
                 },
             ),
             (
@@ -150,7 +213,15 @@ mod tests {
                 record("key/k1", r#"{"tenant":"acme","name":"ci","sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","created_at":4}"#),
                 State::Key {
                     id: "k1".to_owned(),
-                    key: Some(StoredKey { tenant, name: "ci".to_owned(), sha256: [0; 32], created_at: UnixMillis(4) }),
+                    key: Some(StoredKey {
+                        tenant,
+                        name: "ci".into(),
+                        sha256: [0; 32],
+                        created_at: UnixMillis(4),
+                        scopes: Scopes::ALL,
+                        expires_at: None,
+                        followed_by: None,
+                    }),
                 },
             ),
             (record("key/k1", ""), State::Key { id: "k1".to_owned(), key: None }),
@@ -159,6 +230,67 @@ mod tests {
             assert_eq!(state.to_record().unwrap(), record);
             assert_eq!(State::from_record(&record).unwrap(), state);
         }
+    }
+
+    /// What came to the format with scopes, expiry, settings and operators' keys.
+    #[test]
+    fn records_of_the_second_format_are_written_and_read_as_they_stand() {
+        let tenant = TenantId::parse("acme").unwrap();
+        let settings =
+            TenantSettings { retention_days: Some(90_u64.try_into().unwrap()), minimum_trust: Some(tlsrpt_report::Trust::DkimAligned) };
+        let cases = [
+            (
+                record(
+                    "tenant/acme",
+                    r#"{"state":"live","name":"Acme","address":"abc","created_at":1,"settings":{"retention_days":90,"minimum_trust":"dkim-aligned"}}"#,
+                ),
+                State::Tenant {
+                    id: tenant.clone(),
+                    state: TenantState::Live { name: "Acme".into(), address: "abc".into(), created_at: UnixMillis(1), settings },
+                },
+            ),
+            (
+                record(
+                    "key/k1",
+                    r#"{"tenant":"acme","name":"ci","sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","created_at":4,"scopes":["read","metrics"],"expires_at":9,"followed_by":"k2"}"#,
+                ),
+                State::Key {
+                    id: "k1".to_owned(),
+                    key: Some(StoredKey {
+                        tenant,
+                        name: "ci".into(),
+                        sha256: [0; 32],
+                        created_at: UnixMillis(4),
+                        scopes: [crate::Scope::Read, crate::Scope::Metrics].into_iter().collect(),
+                        expires_at: Some(UnixMillis(9)),
+                        followed_by: Some("k2".into()),
+                    }),
+                },
+            ),
+            (
+                record(
+                    "operator-key/o1",
+                    r#"{"name":"night shift","role":"support","sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","created_at":4}"#,
+                ),
+                State::OperatorKey {
+                    id: "o1".to_owned(),
+                    key: Some(StoredOperatorKey {
+                        name: "night shift".into(),
+                        role: Role::Support,
+                        sha256: [0; 32],
+                        created_at: UnixMillis(4),
+                        expires_at: None,
+                    }),
+                },
+            ),
+            (record("operator-key/o1", ""), State::OperatorKey { id: "o1".to_owned(), key: None }),
+        ];
+        for (record, state) in cases {
+            assert_eq!(state.to_record().unwrap(), record);
+            assert_eq!(State::from_record(&record).unwrap(), state);
+        }
+        let role = r#"{"name":"n","role":"owner","sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","created_at":4}"#;
+        assert!(State::from_record(&record("operator-key/o1", role)).is_err(), "a role that is not known here opens nothing");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The registry in memory.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     ops::Bound,
 };
 
@@ -10,21 +10,26 @@ use tlsrpt_record::TenantId;
 use tlsrpt_report::{Domain, UnixMillis};
 
 use crate::{
-    entity::{ApiKey, ClaimedDomain, Tenant},
-    secret::{self, ADDRESS_CHARS},
-    state::{State, StoredKey, TenantState},
+    entity::{ApiKey, ClaimedDomain, Grant, OperatorGrant, OperatorKey, Tenant},
+    secret::{self, ADDRESS_CHARS, OPERATOR_PREFIX, SecretHash, TENANT_PREFIX},
+    state::{State, StoredKey, StoredOperatorKey, TenantState},
 };
+
+/// An address stands in the index itself, without an allocation. One of another length is nobody's that can be asked for.
+type Address = [u8; ADDRESS_CHARS];
 
 /// What the topic says, indexed both ways. Each entity's state stands for itself, so a topic that is read halfway, or that
 /// compaction has thinned out, gives no contradiction, only an older view.
 #[derive(Default)]
 pub(crate) struct View {
     tenants: BTreeMap<TenantId, TenantState>,
-    addresses: HashMap<Box<str>, TenantId>,
+    addresses: HashMap<Address, TenantId>,
     domains: HashMap<Domain, TenantId>,
     domains_of: HashMap<TenantId, BTreeMap<Domain, UnixMillis>>,
     keys: HashMap<Box<str>, StoredKey>,
-    keys_of: HashMap<TenantId, BTreeSet<Box<str>>>,
+    /// Few a tenant, so a list takes less room than a tree.
+    keys_of: HashMap<TenantId, Vec<Box<str>>>,
+    operator_keys: HashMap<Box<str>, StoredOperatorKey>,
 }
 
 impl View {
@@ -40,8 +45,7 @@ impl View {
                     });
                 }
                 if let Some(claim) = claim {
-                    // One allocation of the id for all of a tenant's domains.
-                    let tenant = self.domains_of.get_key_value(&claim.tenant).map_or(claim.tenant, |(id, _)| id.clone());
+                    let tenant = self.one_allocation(claim.tenant);
                     self.domains.insert(domain.clone(), tenant.clone());
                     self.domains_of.entry(tenant).or_default().insert(domain, claim.claimed_at);
                 }
@@ -49,25 +53,42 @@ impl View {
             State::Key { id, key } => {
                 if let Some(old) = self.keys.remove(id.as_str()) {
                     remove_from(&mut self.keys_of, &old.tenant, |keys| {
-                        keys.remove(id.as_str());
+                        keys.retain(|key| **key != *id);
                         keys.is_empty()
                     });
                 }
-                if let Some(key) = key {
+                if let Some(mut key) = key {
                     let id = id.into_boxed_str();
-                    self.keys_of.entry(key.tenant.clone()).or_default().insert(id.clone());
+                    key.tenant = self.one_allocation(key.tenant);
+                    let keys = self.keys_of.entry(key.tenant.clone()).or_default();
+                    // Most tenants have a key or two: no room is kept for more.
+                    keys.reserve_exact(1);
+                    keys.push(id.clone());
                     self.keys.insert(id, key);
                 }
+            }
+            State::OperatorKey { id, key: Some(key) } => {
+                self.operator_keys.insert(id.into_boxed_str(), key);
+            }
+            State::OperatorKey { id, key: None } => {
+                self.operator_keys.remove(id.as_str());
             }
         }
     }
 
+    /// The id as the tenant's own record has it: one allocation for all that is a tenant's.
+    fn one_allocation(&self, id: TenantId) -> TenantId {
+        self.tenants.get_key_value(&id).map_or(id, |(id, _)| id.clone())
+    }
+
     fn set_tenant(&mut self, id: TenantId, state: TenantState) {
         if let Some(TenantState::Live { address, .. }) = self.tenants.get(&id) {
-            self.addresses.remove(address.as_str());
+            read_address(address).and_then(|address| self.addresses.remove(&address));
         }
-        if let TenantState::Live { address, .. } = &state {
-            self.addresses.insert(address.as_str().into(), id.clone());
+        if let TenantState::Live { address, .. } = &state
+            && let Some(address) = read_address(address)
+        {
+            self.addresses.insert(address, id.clone());
         }
         self.tenants.insert(id, state);
     }
@@ -82,12 +103,18 @@ impl View {
                 _ => false,
             },
             State::Key { id, key } => self.keys.get(id.as_str()) == key.as_ref(),
+            State::OperatorKey { id, key } => self.operator_keys.get(id.as_str()) == key.as_ref(),
         }
     }
 
     /// Whether the id is a tenant's, or was.
     pub(crate) fn is_taken(&self, id: &TenantId) -> bool {
         self.tenants.contains_key(id)
+    }
+
+    /// The tenant's state, when it is there.
+    pub(crate) fn live(&self, id: &TenantId) -> Option<&TenantState> {
+        self.tenants.get(id).filter(|state| matches!(state, TenantState::Live { .. }))
     }
 
     pub(crate) fn tenant(&self, id: &TenantId) -> Option<Tenant> {
@@ -100,14 +127,7 @@ impl View {
     }
 
     pub(crate) fn by_address(&self, address: &str) -> Option<&TenantId> {
-        // Addresses are given in lower case; the copy lives on the stack, for this is asked for every submission.
-        let mut lower = [0_u8; ADDRESS_CHARS];
-        if address.len() != lower.len() {
-            return None;
-        }
-        lower.copy_from_slice(address.as_bytes());
-        lower.make_ascii_lowercase();
-        self.addresses.get(std::str::from_utf8(&lower).ok()?)
+        self.addresses.get(&read_address(address)?)
     }
 
     /// Who claimed exactly this domain.
@@ -132,30 +152,75 @@ impl View {
         self.keys.get(id)
     }
 
-    pub(crate) fn keys(&self, tenant: &TenantId) -> Vec<ApiKey> {
+    /// A tenant's keys as they are kept, in no order.
+    pub(crate) fn stored_keys(&self, tenant: &TenantId) -> impl Iterator<Item = (&str, &StoredKey)> {
         let ids = self.keys_of.get(tenant).into_iter().flatten();
-        let mut keys: Vec<ApiKey> = ids
-            .filter_map(|id| self.keys.get(id).map(|key| ApiKey { id: id.to_string(), name: key.name.clone(), created_at: key.created_at }))
-            .collect();
+        ids.filter_map(|id| self.keys.get(id).map(|key| (&**id, key)))
+    }
+
+    pub(crate) fn keys(&self, tenant: &TenantId) -> Vec<ApiKey> {
+        let mut keys: Vec<ApiKey> = self.stored_keys(tenant).map(|(id, key)| key.shown(id)).collect();
         keys.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         keys
     }
 
-    /// The tenant of a presented secret. A secret that names no key costs the same hash and the same comparison.
-    pub(crate) fn authenticate(&self, presented: &str) -> Option<&TenantId> {
-        let (id, hash) = secret::read(presented);
-        let key = self.keys.get(id);
-        let expected = key.map_or(&[0; 32], |key| &key.sha256);
-        let equal = bool::from(hash.ct_eq(expected));
-        key.filter(|_| equal).map(|key| &key.tenant)
+    pub(crate) fn operator_key(&self, id: &str) -> Option<&StoredOperatorKey> {
+        self.operator_keys.get(id)
     }
+
+    pub(crate) fn operator_keys(&self) -> Vec<OperatorKey> {
+        let mut keys: Vec<OperatorKey> = self.operator_keys.iter().map(|(id, key)| key.shown(id)).collect();
+        keys.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        keys
+    }
+
+    /// What a presented secret of a tenant's opens at this moment.
+    pub(crate) fn authenticate(&self, presented: &str, now: UnixMillis) -> Option<Grant> {
+        let (id, hash) = secret::read(TENANT_PREFIX, presented);
+        let key = self.keys.get(id);
+        let equal = is_secret(&hash, key.map(|key| &key.sha256));
+        key.filter(|key| equal && !is_expired(key.expires_at, now)).map(|key| Grant {
+            tenant: key.tenant.clone(),
+            key_id: id.into(),
+            scopes: key.scopes,
+        })
+    }
+
+    /// What a presented secret of an operator's opens at this moment.
+    pub(crate) fn authenticate_operator(&self, presented: &str, now: UnixMillis) -> Option<OperatorGrant> {
+        let (id, hash) = secret::read(OPERATOR_PREFIX, presented);
+        let key = self.operator_keys.get(id);
+        let equal = is_secret(&hash, key.map(|key| &key.sha256));
+        key.filter(|key| equal && !is_expired(key.expires_at, now)).map(|key| OperatorGrant { key_id: id.into(), role: key.role })
+    }
+}
+
+/// A secret that names no key costs the same hash and the same comparison.
+fn is_secret(presented: &SecretHash, expected: Option<&SecretHash>) -> bool {
+    bool::from(presented.ct_eq(expected.unwrap_or(&[0; 32]))) && expected.is_some()
+}
+
+/// Whether a key opens nothing any more.
+pub(crate) fn is_expired(expires_at: Option<UnixMillis>, now: UnixMillis) -> bool {
+    expires_at.is_some_and(|at| at <= now)
+}
+
+/// Addresses are given in lower case.
+fn read_address(address: &str) -> Option<Address> {
+    let mut lower: Address = address.as_bytes().try_into().ok()?;
+    lower.make_ascii_lowercase();
+    Some(lower)
 }
 
 fn live(id: &TenantId, state: &TenantState) -> Option<Tenant> {
     match state {
-        TenantState::Live { name, address, created_at } => {
-            Some(Tenant { id: id.clone(), name: name.clone(), address: address.clone(), created_at: *created_at })
-        }
+        TenantState::Live { name, address, created_at, settings } => Some(Tenant {
+            id: id.clone(),
+            name: name.to_string(),
+            address: address.to_string(),
+            created_at: *created_at,
+            settings: *settings,
+        }),
         TenantState::Deleted { .. } => None,
     }
 }

@@ -11,6 +11,7 @@ pub mod embedded;
 mod error;
 mod filter;
 mod insert;
+mod key_use;
 mod layout;
 mod ledger;
 mod ledger_rows;

@@ -10,6 +10,8 @@ mod counting;
 mod filters;
 #[path = "sql/groups.rs"]
 mod groups;
+#[path = "sql/keys.rs"]
+mod keys;
 #[path = "sql/ledger.rs"]
 mod ledger;
 #[path = "sql/lists.rs"]
@@ -63,7 +65,7 @@ fn without_keeper(statement: &str) -> String {
 async fn every_statement_of_the_clusters_schema_is_one_that_the_engine_understands() {
     let config = support::config();
     let statements = Store::new(&config).schema();
-    assert_eq!(statements.len(), 9, "versions, two tables with rows and two over them, and what each of the four got later");
+    assert_eq!(statements.len(), 11, "versions, three tables with rows and three over them, and what each of the first four got later");
     for statement in &statements {
         assert!(statement.contains("ON CLUSTER 'alone'") && !statement.contains('$'), "{statement}");
         let explained: Vec<String> = client(&StoreConfig { database: "default".to_owned(), ..config.clone() })

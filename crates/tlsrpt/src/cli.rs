@@ -53,6 +53,8 @@ pub(crate) enum Command {
     /// Bring in reports and mails that came elsewhere before: files, mailboxes, mailboxes on servers, with the time at which they
     /// came
     Import(crate::commands::import::ImportArgs),
+    /// Manage the tenants of a running service
+    Tenants(crate::commands::tenants::TenantsArgs),
     /// Show versions of the program and of its formats
     Version,
 }

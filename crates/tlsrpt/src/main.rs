@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Command::Check { files, json } => commands::check::run(&files, json),
         Command::Demo(args) => commands::demo::run(&config, &args),
         Command::Import(args) => commands::import::run(&config, &args),
+        Command::Tenants(args) => commands::tenants::run(&config, &args),
         Command::Version => commands::version::run(),
     };
     match outcome {

@@ -22,3 +22,4 @@ mod quirks;
 mod report_way;
 mod restart;
 mod seed;
+mod tenants;

@@ -8,7 +8,7 @@ use tlsrpt_report::Domain;
 
 use super::tenants::existing;
 use crate::{
-    auth::Operator,
+    auth::{Operator, Support},
     body_fields::Fields,
     parameters::{Asked, Nothing},
     path_segments::Segments,
@@ -48,9 +48,9 @@ pub(crate) async fn claim(
     Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, Json(claimed.into())))
 }
 
-pub(crate) async fn list(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<Json<Domains>, Problem> {
-    let tenant = existing(&operator, &path)?;
-    Ok(Json(Domains { domains: operator.registry().domains(&tenant.id).into_iter().map(DomainEntry::from).collect() }))
+pub(crate) async fn list(support: Support, path: Segments, _: Asked<Nothing>) -> Result<Json<Domains>, Problem> {
+    let tenant = existing(&support, &path)?;
+    Ok(Json(Domains { domains: support.registry().domains(&tenant.id).into_iter().map(DomainEntry::from).collect() }))
 }
 
 pub(crate) async fn release(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<StatusCode, Problem> {

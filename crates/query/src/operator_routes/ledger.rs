@@ -6,7 +6,7 @@ use tlsrpt_report::Day;
 use tlsrpt_store::Fates;
 
 use crate::{
-    auth::Operator,
+    auth::Support,
     clock::today,
     config::QueryConfig,
     parameters::{Asked, FromParameters, Parameters, invalid},
@@ -55,10 +55,10 @@ impl Ledger {
     }
 }
 
-pub(crate) async fn answer(operator: Operator, Asked(received): Asked<Received>) -> Result<Json<Ledger>, Problem> {
+pub(crate) async fn answer(support: Support, Asked(received): Asked<Received>) -> Result<Json<Ledger>, Problem> {
     // The log before the store: what is written in between counts in both for once, and never in neither.
-    let pending = operator.pipeline().pending().await.map_err(|error| Problem::log("ask the log how much is pending", &error))?;
-    let fates = operator.store().fates(received.from, received.to).await?;
+    let pending = support.pipeline().pending().await.map_err(|error| Problem::log("ask the log how much is pending", &error))?;
+    let fates = support.store().fates(received.from, received.to).await?;
     Ok(Json(Ledger::new(&received, pending, fates, today())))
 }
 

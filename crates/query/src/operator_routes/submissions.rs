@@ -11,7 +11,7 @@ use tlsrpt_record::{Channel, SubmissionId};
 use tlsrpt_store::{Fate, SubmissionFilter, SubmissionItem};
 
 use crate::{
-    auth::Operator,
+    auth::{Operator, Support},
     config::QueryConfig,
     parameters::{Asked, FromParameters, Nothing, Page, Parameters},
     path_segments::Segments,
@@ -49,14 +49,14 @@ pub(crate) struct Replayed {
     submission_id: String,
 }
 
-pub(crate) async fn list(operator: Operator, Asked(Listing { filter, page }): Asked<Listing>) -> Result<Json<Submissions>, Problem> {
-    let (submissions, next_cursor) = operator.store().submissions(&filter, page.limit, page.cursor.as_deref()).await?;
+pub(crate) async fn list(support: Support, Asked(Listing { filter, page }): Asked<Listing>) -> Result<Json<Submissions>, Problem> {
+    let (submissions, next_cursor) = support.store().submissions(&filter, page.limit, page.cursor.as_deref()).await?;
     Ok(Json(Submissions { submissions, next_cursor }))
 }
 
-pub(crate) async fn one(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<Json<SubmissionItem>, Problem> {
+pub(crate) async fn one(support: Support, path: Segments, _: Asked<Nothing>) -> Result<Json<SubmissionItem>, Problem> {
     let id = path.read("id", str::parse::<SubmissionId>)?;
-    operator.store().submission(id).await?.map(Json).ok_or_else(|| not_in_the_ledger(id))
+    support.store().submission(id).await?.map(Json).ok_or_else(|| not_in_the_ledger(id))
 }
 
 /// The payload as received. Whoever sent it chose its bytes, so to a browser it is a file to save; a mail is one that a mail program

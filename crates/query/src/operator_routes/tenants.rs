@@ -6,7 +6,7 @@ use tlsrpt_record::TenantId;
 use tlsrpt_registry::{CommandError, Tenant};
 
 use crate::{
-    auth::Operator,
+    auth::{Operator, Support},
     body_fields::Fields,
     parameters::{Asked, Nothing, Page},
     path_segments::Segments,
@@ -51,23 +51,31 @@ pub(crate) async fn create(operator: Operator, _: Asked<Nothing>, fields: Fields
     Ok((StatusCode::CREATED, Json(tenant.into())))
 }
 
-pub(crate) async fn list(operator: Operator, Asked(page): Asked<Page>) -> Result<Json<Tenants>, Problem> {
+pub(crate) async fn list(support: Support, Asked(page): Asked<Page>) -> Result<Json<Tenants>, Problem> {
     let after = page.cursor.as_deref().map(TenantId::parse).transpose().map_err(|_| {
         Problem::new(Kind::InvalidCursor, "Give the `next_cursor` of the page before, or leave `cursor` out to start from the beginning.")
             .naming("cursor")
     })?;
     // One more than asked tells whether another page follows.
-    let mut tenants = operator.registry().tenants(after.as_ref(), page.limit + 1);
+    let mut tenants = support.registry().tenants(after.as_ref(), page.limit + 1);
     let more = tenants.len() > page.limit;
     tenants.truncate(page.limit);
     let next_cursor = tenants.last().filter(|_| more).map(|tenant| tenant.id.as_str().to_owned());
     Ok(Json(Tenants { tenants: tenants.into_iter().map(TenantEntry::from).collect(), next_cursor }))
 }
 
-pub(crate) async fn one(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<Json<TenantDetail>, Problem> {
-    let tenant = existing(&operator, &path)?;
-    let (domains, keys) = (operator.registry().domains(&tenant.id).len(), operator.registry().keys(&tenant.id).len());
+pub(crate) async fn one(support: Support, path: Segments, _: Asked<Nothing>) -> Result<Json<TenantDetail>, Problem> {
+    let tenant = existing(&support, &path)?;
+    let (domains, keys) = (support.registry().domains(&tenant.id).len(), support.registry().keys(&tenant.id).len());
     Ok(Json(TenantDetail { tenant: tenant.into(), domains, keys }))
+}
+
+/// Gives it another name.
+pub(crate) async fn rename(operator: Operator, path: Segments, _: Asked<Nothing>, fields: Fields) -> Result<Json<TenantEntry>, Problem> {
+    let id = path.read("id", TenantId::parse)?;
+    let name = fields.known(&["name"])?.text("name")?.trim().to_owned();
+    let tenant = operator.command(|registry| async move { registry.rename_tenant(&id, name).await }).await?;
+    Ok(Json(tenant.into()))
 }
 
 pub(crate) async fn remove(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<StatusCode, Problem> {
@@ -77,7 +85,7 @@ pub(crate) async fn remove(operator: Operator, path: Segments, _: Asked<Nothing>
 }
 
 /// The tenant that the path names.
-pub(crate) fn existing(operator: &Operator, path: &Segments) -> Result<Tenant, Problem> {
+pub(crate) fn existing(support: &Support, path: &Segments) -> Result<Tenant, Problem> {
     let id = path.read("id", TenantId::parse)?;
-    operator.registry().tenant(&id).ok_or_else(|| CommandError::NoTenant { id }.into())
+    support.registry().tenant(&id).ok_or_else(|| CommandError::NoTenant { id }.into())
 }

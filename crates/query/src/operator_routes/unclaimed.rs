@@ -5,7 +5,7 @@ use serde::Serialize;
 use tlsrpt_store::UnclaimedDomain;
 
 use crate::{
-    auth::Operator,
+    auth::Support,
     config::QueryConfig,
     parameters::{Asked, FromParameters, Parameters},
     problem::Problem,
@@ -25,6 +25,6 @@ pub(crate) struct Unclaimed {
     domains: Vec<UnclaimedDomain>,
 }
 
-pub(crate) async fn list(operator: Operator, Asked(Most(limit)): Asked<Most>) -> Result<Json<Unclaimed>, Problem> {
-    Ok(Json(Unclaimed { domains: operator.store().unclaimed(limit).await? }))
+pub(crate) async fn list(support: Support, Asked(Most(limit)): Asked<Most>) -> Result<Json<Unclaimed>, Problem> {
+    Ok(Json(Unclaimed { domains: support.store().unclaimed(limit).await? }))
 }

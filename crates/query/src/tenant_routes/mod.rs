@@ -1,4 +1,5 @@
-//! What a tenant may ask. Each handler takes a `TenantKey` first, and reaches only that tenant's rows.
+//! What a tenant may ask. Each handler takes a `TenantKey` first, whose type names the scope that the route needs
+//! (`TenantKey` alone is `TenantKey<Read>`), and reaches only that tenant's rows.
 
 mod domains;
 mod failures;
@@ -8,16 +9,16 @@ mod reports;
 mod summary;
 mod timeseries;
 
-use axum::{http::Method, routing::get};
+use axum::http::Method;
 
-use crate::routes::{Audience, Route};
+use crate::routes::{Entry, Opened, get};
 
-const fn tenant(path: &'static str, handler: fn() -> axum::routing::MethodRouter<crate::auth::App>) -> Route {
-    Route { method: Method::GET, path, audience: Audience::Tenant, handler }
+const fn tenant(path: &'static str, handler: fn() -> Opened) -> Entry {
+    Entry::new(Method::GET, path, handler)
 }
 
 /// The tenants' routes.
-pub(crate) static ROUTES: &[Route] = &[
+pub(crate) static ROUTES: &[Entry] = &[
     tenant("/v1/domains", || get(domains::list)),
     tenant("/v1/summary", || get(summary::answer)),
     tenant("/v1/timeseries", || get(timeseries::answer)),

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use tlsrpt_query::{Audience, Route, routes};
+use tlsrpt_registry::{Role, Scope};
 
 use crate::harness::{ADMIN, Api, mail, report};
 
@@ -17,7 +18,7 @@ fn path(route: &Route, report_key: &str) -> String {
 }
 
 fn body(route: &Route) -> Option<Value> {
-    (route.method == Method::POST).then(|| json!({}))
+    (route.method == Method::POST || route.method == Method::PATCH).then(|| json!({}))
 }
 
 #[tokio::test]
@@ -25,12 +26,12 @@ async fn no_route_opens_without_its_own_key_and_none_tells_anything_before() {
     let api = Api::start_without_pipeline(Default::default()).await;
     let tenant = api.tenant("a", &["a.example"]).await;
     for route in routes() {
-        let path = format!("{}?no_such_parameter=1", path(route, "00000000000000000000000000000001"));
+        let path = format!("{}?no_such_parameter=1", path(&route, "00000000000000000000000000000001"));
         let (own, foreign) = match route.audience {
-            Audience::Operator => (ADMIN, &*tenant),
-            Audience::Tenant => (&*tenant, ADMIN),
+            Audience::Operator(_) => (ADMIN, &*tenant),
+            Audience::Tenant(_) => (&*tenant, ADMIN),
         };
-        let call = async |key: Option<&str>| api.call(route.method.clone(), &path, key, body(route).as_ref()).await;
+        let call = async |key: Option<&str>| api.call(route.method.clone(), &path, key, body(&route).as_ref()).await;
         let missing = call(None).await;
         missing.is_problem(401, "key-missing");
         assert_eq!(missing.header("www-authenticate"), "Bearer realm=\"tlsrpt\"");
@@ -42,6 +43,61 @@ async fn no_route_opens_without_its_own_key_and_none_tells_anything_before() {
         // With its key the route is there, and sees the parameter.
         call(Some(own)).await.is_problem(400, "unknown-parameter");
     }
+}
+
+#[tokio::test]
+async fn a_tenants_key_opens_the_routes_of_its_scopes_and_is_told_which_one_is_missing() {
+    let api = Api::start_without_pipeline(Default::default()).await;
+    api.tenant("a", &["a.example"]).await;
+    for scope in Scope::ALL {
+        let key = api.post("/admin/v1/tenants/a/keys", json!({"name": "one", "scopes": [scope]})).await.json();
+        let key = key["key"].as_str().unwrap();
+        for route in routes() {
+            let Audience::Tenant(needed) = route.audience else { continue };
+            let path = format!("{}?no_such_parameter=1", path(&route, "00000000000000000000000000000001"));
+            let answer = api.get(&path, key).await;
+            if needed == scope {
+                answer.is_problem(400, "unknown-parameter");
+            } else {
+                let problem = answer.is_problem(403, "scope-missing");
+                assert_eq!(problem["name"], needed.as_str(), "{path}: {problem}");
+                assert!(answer.header("www-authenticate").contains("insufficient_scope"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_support_key_looks_at_everything_but_payloads_and_changes_nothing() {
+    let api = Api::start_without_pipeline(Default::default()).await;
+    api.tenant("a", &["a.example"]).await;
+    let key = async |role: &str| {
+        let made = api.post("/admin/v1/keys", json!({"name": role, "role": role})).await;
+        assert_eq!(made.status.as_u16(), 201, "{}", made.text());
+        made.json()["key"].as_str().unwrap().to_owned()
+    };
+    let (support, admin) = (key("support").await, key("admin").await);
+    for route in routes() {
+        let path = format!("{}?no_such_parameter=1", path(&route, "00000000000000000000000000000001"));
+        let call = async |key: &str| api.call(route.method.clone(), &path, Some(key), body(&route).as_ref()).await;
+        match route.audience {
+            Audience::Tenant(_) => {
+                call(&support).await.is_problem(401, "key-unknown");
+                call(&admin).await.is_problem(401, "key-unknown");
+            }
+            Audience::Operator(needed) => {
+                call(&admin).await.is_problem(400, "unknown-parameter");
+                let changes = route.method != Method::GET;
+                assert_eq!(needed, if changes || route.path.ends_with("/raw") { Role::Admin } else { Role::Support }, "{}", route.path);
+                if needed == Role::Admin {
+                    assert_eq!(call(&support).await.is_problem(403, "role-missing")["name"], "admin", "{}", route.path);
+                } else {
+                    call(&support).await.is_problem(400, "unknown-parameter");
+                }
+            }
+        }
+    }
+    assert_eq!(api.get("/admin/v1/tenants/a", &support).await.json()["domains"], 1);
 }
 
 #[tokio::test]
@@ -78,7 +134,7 @@ async fn no_tenant_route_ever_answers_with_anything_of_another_tenants() {
     assert_eq!((keys_of_a.len(), keys_of_b.len()), (3, 3));
 
     let mut tried = 0;
-    for route in routes().filter(|route| route.audience == Audience::Tenant) {
+    for route in routes().filter(|route| matches!(route.audience, Audience::Tenant(_))) {
         for (key, own, foreign, foreign_name, foreign_reporters, foreign_numbers) in [
             (&a, &keys_of_a, &keys_of_b, "b.example", ["OnlyForB", "ByMailToB"], numbers_of_b),
             (&b, &keys_of_b, &keys_of_a, "a.example", ["OnlyForA", "ByMailToA"], numbers_of_a),
@@ -92,16 +148,16 @@ async fn no_tenant_route_ever_answers_with_anything_of_another_tenants() {
                 }
             };
             for report_key in own {
-                let answer = api.get(&path(route, report_key), key).await;
+                let answer = api.get(&path(&route, report_key), key).await;
                 assert_eq!(answer.status.as_u16(), 200, "{}: {}", route.path, answer.text());
                 sees_nothing(&answer.text());
                 tried += 1;
             }
             if route.path.contains("{report_key}") {
                 for report_key in foreign {
-                    let foreign = api.get(&path(route, report_key), key).await;
+                    let foreign = api.get(&path(&route, report_key), key).await;
                     let nowhere = "0".repeat(32);
-                    let absent = api.get(&path(route, &nowhere), key).await;
+                    let absent = api.get(&path(&route, &nowhere), key).await;
                     foreign.is_problem(404, "not-found");
                     // Word for word the answer for what exists nowhere.
                     assert_eq!(foreign.text().replace(report_key, &nowhere), absent.text());
@@ -114,7 +170,7 @@ async fn no_tenant_route_ever_answers_with_anything_of_another_tenants() {
                     format!("receiving_mx=mx.{foreign_name}"),
                     "domain=example&subdomains=true".to_owned(),
                 ] {
-                    let answer = api.get(&format!("{}?{query}", path(route, "")), key).await;
+                    let answer = api.get(&format!("{}?{query}", path(&route, "")), key).await;
                     assert_eq!(answer.status.as_u16(), 200, "{}?{query}: {}", route.path, answer.text());
                     sees_nothing(&answer.text());
                 }

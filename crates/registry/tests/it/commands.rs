@@ -1,8 +1,8 @@
 //! What each command does and refuses.
 
-use tlsrpt_registry::{ADDRESS_CHARS, CommandError, NAME_MAX_CHARS, TenantId};
+use tlsrpt_registry::{ADDRESS_CHARS, CommandError, NAME_MAX_CHARS, NewKey, TenantId};
 
-use crate::harness::{Fixture, domain, tenant};
+use crate::harness::{Fixture, domain, opens, tenant};
 
 /// A registry with the tenants `acme` and `bolt`.
 async fn two_tenants() -> (Fixture, TenantId, TenantId) {
@@ -20,8 +20,8 @@ async fn all_that_was_answered_is_there_after_a_restart() {
     registry.claim_domain(&acme, domain("example.com")).await.unwrap();
     registry.claim_domain(&bolt, domain("gone.example")).await.unwrap();
     registry.release_domain(&bolt, &domain("gone.example")).await.unwrap();
-    let (key, secret) = registry.create_key(&acme, "ci".to_owned()).await.unwrap();
-    let (dropped, dropped_secret) = registry.create_key(&acme, "old".to_owned()).await.unwrap();
+    let (key, secret) = registry.create_key(&acme, NewKey::named("ci")).await.unwrap();
+    let (dropped, dropped_secret) = registry.create_key(&acme, NewKey::named("old")).await.unwrap();
     registry.delete_key(&acme, &dropped.id).await.unwrap();
     let tenants = registry.tenants(None, 10);
     let domains = registry.domains(&acme);
@@ -32,8 +32,8 @@ async fn all_that_was_answered_is_there_after_a_restart() {
     assert_eq!(registry.domains(&acme), domains);
     assert_eq!(registry.domains(&bolt), []);
     assert_eq!(registry.keys(&acme), [key]);
-    assert_eq!(registry.authenticate(&secret), Some(acme));
-    assert_eq!(registry.authenticate(&dropped_secret), None);
+    assert_eq!(opens(registry, &secret), Some(acme));
+    assert_eq!(opens(registry, &dropped_secret), None);
 }
 
 #[tokio::test]
@@ -91,14 +91,14 @@ async fn a_deleted_tenant_gives_its_domains_and_keys_up_and_its_id_and_address_t
     let registry = &fixture.registry;
     let address = registry.tenant(&acme).unwrap().address;
     registry.claim_domain(&acme, domain("example.com")).await.unwrap();
-    let (_, secret) = registry.create_key(&acme, "ci".to_owned()).await.unwrap();
+    let (_, secret) = registry.create_key(&acme, NewKey::named("ci")).await.unwrap();
     registry.delete_tenant(&acme).await.unwrap();
 
     let fixture = fixture.restart().await;
     let registry = &fixture.registry;
     assert_eq!(registry.tenant(&acme), None);
     assert_eq!(registry.tenant_by_address(&address), None);
-    assert_eq!(registry.authenticate(&secret), None);
+    assert_eq!(opens(registry, &secret), None);
     assert_eq!(registry.owner_of(&domain("example.com")), None);
     assert_eq!((registry.domains(&acme), registry.keys(&acme)), (Vec::new(), Vec::new()));
     registry.claim_domain(&bolt, domain("example.com")).await.unwrap();
@@ -125,14 +125,14 @@ async fn an_address_is_found_whatever_its_case_and_nothing_else_is() {
 async fn a_key_opens_its_own_tenant_only_and_only_whole() {
     let (fixture, acme, bolt) = two_tenants().await;
     let registry = &fixture.registry;
-    let (key, secret) = registry.create_key(&acme, "ci".to_owned()).await.unwrap();
-    let (_, other) = registry.create_key(&bolt, "ci".to_owned()).await.unwrap();
+    let (key, secret) = registry.create_key(&acme, NewKey::named("ci")).await.unwrap();
+    let (_, other) = registry.create_key(&bolt, NewKey::named("ci")).await.unwrap();
     assert!(secret.starts_with(&format!("tlsrpt_{}_", key.id)), "{secret}");
-    assert_eq!(registry.authenticate(&secret), Some(acme.clone()));
-    assert_eq!(registry.authenticate(&other), Some(bolt.clone()));
+    assert_eq!(opens(registry, &secret), Some(acme.clone()));
+    assert_eq!(opens(registry, &other), Some(bolt.clone()));
     let crossed = format!("tlsrpt_{}_{}", key.id, other.rsplit('_').next().unwrap());
     for wrong in ["", &secret[..secret.len() - 1], &format!("{secret}a"), &secret.to_uppercase(), &crossed, &key.id] {
-        assert_eq!(registry.authenticate(wrong), None, "{wrong:?}");
+        assert_eq!(opens(registry, wrong), None, "{wrong:?}");
     }
     let error = registry.delete_key(&bolt, &key.id).await.unwrap_err();
     assert!(matches!(error, CommandError::NoKey { .. }), "another tenant's key is no key: {error}");
@@ -144,7 +144,7 @@ async fn names_have_1_to_200_characters_and_no_control_characters() {
     let (fixture, acme, _) = two_tenants().await;
     let registry = &fixture.registry;
     for bad in [String::new(), "x".repeat(NAME_MAX_CHARS + 1), "a\nb".to_owned(), "\u{7f}".to_owned()] {
-        let key = registry.create_key(&acme, bad.clone()).await.unwrap_err();
+        let key = registry.create_key(&acme, NewKey::named(bad.clone())).await.unwrap_err();
         assert!(matches!(key, CommandError::Name { .. }), "{bad:?}");
         assert!(matches!(registry.create_tenant(tenant("new"), bad).await, Err(CommandError::Name { .. })));
     }
@@ -158,7 +158,7 @@ async fn commands_on_what_is_not_there_are_refused_and_change_nothing() {
     let nobody = tenant("nobody");
     let revision = registry.revision();
     assert!(matches!(registry.claim_domain(&nobody, domain("a.example")).await, Err(CommandError::NoTenant { .. })));
-    assert!(matches!(registry.create_key(&nobody, "ci".to_owned()).await, Err(CommandError::NoTenant { .. })));
+    assert!(matches!(registry.create_key(&nobody, NewKey::named("ci")).await, Err(CommandError::NoTenant { .. })));
     assert!(matches!(registry.release_domain(&acme, &domain("a.example")).await, Err(CommandError::NoDomain { .. })));
     assert!(matches!(registry.delete_key(&acme, "k").await, Err(CommandError::NoKey { .. })));
     assert!(matches!(registry.create_tenant(acme, "Again".to_owned()).await, Err(CommandError::TenantTaken { .. })));

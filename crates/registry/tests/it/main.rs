@@ -3,6 +3,8 @@
 
 mod commands;
 mod harness;
+mod keys;
 mod model;
+mod onboard;
 mod races;
 mod size;

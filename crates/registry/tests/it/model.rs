@@ -1,11 +1,11 @@
 //! Random commands against a model that is too simple to be wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use tlsrpt_registry::{CommandError, TenantId};
+use tlsrpt_registry::{CommandError, NewKey, Onboarded, Onboarding, TenantId};
 
-use crate::harness::{Fixture, domain, tenant};
+use crate::harness::{Fixture, domain, opens, tenant};
 
 const TENANTS: [&str; 3] = ["acme", "bolt", "core"];
 const DOMAINS: [&str; 6] = ["example.org", "mail.example.org", "a.mail.example.org", "badexample.org", "example.co", "x.test"];
@@ -18,18 +18,21 @@ enum Step {
     Release(usize, usize),
     AddKey(usize),
     DropKey(usize, usize),
+    /// Lines of tenant, whether it is named, domains, and whether it brings a key.
+    Onboard(Vec<(usize, bool, Vec<usize>, bool)>),
     Restart,
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let (tenant, name) = (0..TENANTS.len(), 0..DOMAINS.len());
+    let (tenant, name, names) = (0..TENANTS.len(), 0..DOMAINS.len(), 0..DOMAINS.len());
     prop_oneof![
         3 => tenant.clone().prop_map(Step::Create),
         1 => tenant.clone().prop_map(Step::Delete),
         8 => (tenant.clone(), name.clone()).prop_map(|(tenant, name)| Step::Claim(tenant, name)),
         4 => (tenant.clone(), name).prop_map(|(tenant, name)| Step::Release(tenant, name)),
         3 => tenant.clone().prop_map(Step::AddKey),
-        2 => (tenant, 0..4_usize).prop_map(|(tenant, key)| Step::DropKey(tenant, key)),
+        2 => (tenant.clone(), 0..4_usize).prop_map(|(tenant, key)| Step::DropKey(tenant, key)),
+        4 => prop::collection::vec((tenant, any::<bool>(), prop::collection::vec(names, 0..3), any::<bool>()), 0..6).prop_map(Step::Onboard),
         1 => Just(Step::Restart),
     ]
 }
@@ -56,10 +59,39 @@ impl Model {
         self.claims.iter().filter(|(claimed, _)| covers(claimed)).max_by_key(|(claimed, _)| claimed.len()).map(|(_, id)| id.clone())
     }
 
+    /// One line of a batch: refused and without a trace, or all of it, as the commands one by one would have done it.
+    fn onboard(&mut self, wanted: &Onboarding, domains: &[usize], outcome: Result<Onboarded, CommandError>) {
+        let id = &wanted.tenant;
+        let is_new = !self.tenants.contains_key(id);
+        let fits = if is_new { wanted.name.is_some() } else { self.is_live(id) };
+        let names: BTreeSet<&'static str> = domains.iter().map(|&d| DOMAINS[d]).collect();
+        let is_free = names.iter().all(|name| self.claims.get(name).is_none_or(|owner| owner == id));
+        let Ok(onboarded) = outcome else {
+            assert!(!fits || !is_free, "{wanted:?}: {outcome:?}");
+            return;
+        };
+        assert!(fits && is_free, "{wanted:?}: {onboarded:?}");
+        assert_eq!(onboarded.is_new, is_new);
+        assert_eq!(onboarded.new_domains, names.iter().filter(|name| !self.claims.contains_key(*name)).count());
+        assert_eq!(onboarded.new_keys.is_empty(), wanted.keys.is_empty() || self.keys.iter().any(|(owner, ..)| owner == id));
+        self.tenants.insert(id.clone(), true);
+        self.claims.extend(names.into_iter().map(|name| (name, id.clone())));
+        self.keys.extend(onboarded.new_keys.into_iter().map(|(key, secret)| (id.clone(), key.id, secret)));
+    }
+
     fn drop_keys(&mut self, dead: impl Fn(&TenantId, &str) -> bool) {
         let (gone, kept) = std::mem::take(&mut self.keys).into_iter().partition(|(tenant, id, _)| dead(tenant, id));
         self.keys = kept;
         self.dead.extend(gone.into_iter().map(|(_, _, secret)| secret));
+    }
+}
+
+fn onboarding(t: usize, named: bool, domains: &[usize], key: bool) -> Onboarding {
+    Onboarding {
+        tenant: tenant(TENANTS[t]),
+        name: named.then(|| "Name".to_owned()),
+        domains: domains.iter().map(|&d| domain(DOMAINS[d])).collect(),
+        keys: key.then(|| NewKey::named("key")).into_iter().collect(),
     }
 }
 
@@ -108,7 +140,7 @@ async fn run(steps: Vec<Step>) {
             }
             Step::AddKey(t) => {
                 let id = tenant(TENANTS[t]);
-                match registry.create_key(&id, "key".to_owned()).await {
+                match registry.create_key(&id, NewKey::named("key")).await {
                     Ok((key, secret)) => {
                         assert!(model.is_live(&id));
                         model.keys.push((id, key.id, secret));
@@ -123,6 +155,14 @@ async fn run(steps: Vec<Step>) {
                     if owner == id {
                         model.drop_keys(|_, dead| dead == key);
                     }
+                }
+            }
+            Step::Onboard(lines) => {
+                let wanted: Vec<Onboarding> = lines.iter().map(|(t, named, domains, key)| onboarding(*t, *named, domains, *key)).collect();
+                let outcomes = registry.onboard(&wanted).await.unwrap();
+                assert_eq!(outcomes.len(), wanted.len());
+                for ((wanted, (.., domains, _)), outcome) in wanted.iter().zip(&lines).zip(outcomes) {
+                    model.onboard(wanted, domains, outcome);
                 }
             }
             Step::Restart => fixture = fixture.restart().await,
@@ -148,10 +188,10 @@ fn check(fixture: &Fixture, model: &Model) {
         assert_eq!(registry.keys(&tenant.id).len(), model.keys.iter().filter(|(owner, ..)| *owner == tenant.id).count());
     }
     for (owner, _, secret) in &model.keys {
-        assert_eq!(registry.authenticate(secret).as_ref(), Some(owner));
+        assert_eq!(opens(registry, secret).as_ref(), Some(owner));
     }
     for secret in &model.dead {
-        assert_eq!(registry.authenticate(secret), None);
+        assert_eq!(opens(registry, secret), None);
     }
 }
 

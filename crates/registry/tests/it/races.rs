@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tlsrpt_registry::{CommandError, Registry};
+use tlsrpt_registry::{CommandError, NewKey, Onboarding, Registry};
 use tlsrpt_report::Domain;
 
-use crate::harness::{Fixture, RACES, domain, tenant};
+use crate::harness::{Fixture, RACES, domain, opens, tenant};
 
 async fn until(what: &str, condition: impl Fn() -> bool) {
     let waited = tokio::time::timeout(std::time::Duration::from_secs(30), async {
@@ -44,6 +44,25 @@ async fn of_two_racing_claims_of_one_domain_exactly_one_wins_and_wins_for_ever()
     drop(other);
     let fixture = fixture.restart().await;
     assert_eq!(owners(&fixture.registry), winners, "rebuilt from the topic");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_batches_that_race_for_the_same_domains_each_domain_has_one_winner() {
+    let fixture = Fixture::new().await;
+    let other = Registry::open(fixture.log.clone()).await.unwrap();
+    let bring = |id: &str| -> Vec<Onboarding> {
+        let name = |d: usize| domain(&format!("d{d}.example"));
+        let line = |d| Onboarding { tenant: tenant(id), name: Some(id.to_owned()), domains: vec![name(d)], keys: Vec::new() };
+        (0..200).map(line).collect()
+    };
+    let (acme, bolt) = (bring("acme"), bring("bolt"));
+    let (of_acme, of_bolt) = tokio::join!(fixture.registry.onboard(&acme), other.onboard(&bolt));
+    let won = |outcomes: &[Result<_, CommandError>]| outcomes.iter().map(Result::is_ok).collect::<Vec<_>>();
+    let (of_acme, of_bolt) = (won(&of_acme.unwrap()), won(&of_bolt.unwrap()));
+    let owners = |registry: &Registry| (0..200).map(|d| registry.owner_of(&domain(&format!("d{d}.example")))).collect::<Vec<_>>();
+    let expected: Vec<_> = of_acme.iter().map(|&acme| Some(tenant(if acme { "acme" } else { "bolt" }))).collect();
+    assert!(of_acme.iter().zip(&of_bolt).all(|(acme, bolt)| acme != bolt), "each domain has one winner");
+    until("both views agree", || owners(&fixture.registry) == expected && owners(&other) == expected).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,8 +122,8 @@ async fn what_one_process_changes_every_other_sees() {
     until("the tenant arrives", || other.tenant(&acme).as_ref() == Some(&created)).await;
     // A command reads to the end first, so it needs no waiting.
     other.claim_domain(&acme, domain("a.example")).await.unwrap();
-    let (_, secret) = fixture.registry.create_key(&acme, "ci".to_owned()).await.unwrap();
-    until("the key arrives", || other.authenticate(&secret).is_some()).await;
+    let (_, secret) = fixture.registry.create_key(&acme, NewKey::named("ci")).await.unwrap();
+    until("the key arrives", || opens(&other, &secret).is_some()).await;
     until("the domain arrives", || fixture.registry.owner_of(&domain("a.example")).is_some()).await;
     fixture.registry.delete_tenant(&acme).await.unwrap();
     until("the tenant goes", || other.tenant(&acme).is_none() && other.owner_of(&domain("a.example")).is_none()).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tlsrpt_kafka_broker::{Cluster, ClusterOptions};
 use tlsrpt_log::{KafkaConfig, KafkaLog};
 use tlsrpt_registry::{Registry, TenantId};
-use tlsrpt_report::Domain;
+use tlsrpt_report::{Domain, UnixMillis};
 
 /// Rounds of a race: each takes the writer over once or twice.
 pub(crate) const RACES: usize = 6;
@@ -51,4 +51,14 @@ pub(crate) fn tenant(id: &str) -> TenantId {
 
 pub(crate) fn domain(name: &str) -> Domain {
     Domain::parse(name).unwrap()
+}
+
+/// The tenant that a secret opens now.
+pub(crate) fn opens(registry: &Registry, secret: &str) -> Option<TenantId> {
+    registry.authenticate(secret, now()).map(|grant| grant.tenant)
+}
+
+pub(crate) fn now() -> UnixMillis {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    UnixMillis(i64::try_from(since_1970.as_millis()).unwrap())
 }

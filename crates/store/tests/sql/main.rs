@@ -5,6 +5,7 @@ mod adoption;
 mod counting;
 mod filters;
 mod groups;
+mod keys;
 mod ledger;
 mod lists;
 mod mails;

@@ -5,4 +5,5 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod import;
 pub(crate) mod migrate;
+pub(crate) mod tenants;
 pub(crate) mod version;

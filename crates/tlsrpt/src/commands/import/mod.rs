@@ -15,9 +15,9 @@ mod imap;
 mod message;
 mod progress;
 mod receipt;
-mod service;
-mod tally;
-mod target;
+pub(crate) mod service;
+pub(crate) mod tally;
+pub(crate) mod target;
 mod tls;
 mod understand;
 
@@ -122,7 +122,7 @@ async fn target(config: &Config, args: &ImportArgs, asks_servers: bool) -> anyho
     if !args.into_log {
         let key = crate::admin_key::load(config)
             .context("the import needs the operator's key of the running service: set TLSRPT_ADMIN_KEY, or give --data-dir")?;
-        return Ok(Target::Service(Service::new(&service_url(config, args), key, args.ca.as_deref())?));
+        return Ok(Target::Service(Service::new("--to", &service_url(config, args), key, args.ca.as_deref())?));
     }
     // The protocol's crate logs what it sends, the login too, for those who filter for it.
     if !asks_servers {

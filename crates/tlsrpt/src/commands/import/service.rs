@@ -34,13 +34,13 @@ struct Problem {
 }
 
 impl Service {
-    /// `url` is the API's base; `ca` may name certificates to trust beside the system's.
-    pub(crate) fn new(url: &str, admin_key: Secret, ca: Option<&Path>) -> anyhow::Result<Self> {
-        let parsed = reqwest::Url::parse(url).with_context(|| format!("--to {url}: write http://HOST:PORT or https://HOST"))?;
-        anyhow::ensure!(matches!(parsed.scheme(), "http" | "https"), "--to {url}: write http://HOST:PORT or https://HOST");
+    /// `url` is the API's base, as `option` gave it; `ca` may name certificates to trust beside the system's.
+    pub(crate) fn new(option: &str, url: &str, admin_key: Secret, ca: Option<&Path>) -> anyhow::Result<Self> {
+        let parsed = reqwest::Url::parse(url).with_context(|| format!("{option} {url}: write http://HOST:PORT or https://HOST"))?;
+        anyhow::ensure!(matches!(parsed.scheme(), "http" | "https"), "{option} {url}: write http://HOST:PORT or https://HOST");
         anyhow::ensure!(
             parsed.username().is_empty() && parsed.password().is_none(),
-            "--to: the key goes into TLSRPT_ADMIN_KEY, not into the URL"
+            "{option}: the key goes into TLSRPT_ADMIN_KEY, not into the URL"
         );
         tls::install_provider();
         let mut http = reqwest::Client::builder().timeout(ANSWER_TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
@@ -60,25 +60,36 @@ impl Service {
         let received_at = received_at.rfc3339();
         let mut query = vec![("received_at", received_at.as_str())];
         query.extend(address.map(|address| ("address", address)));
-        let request = self.http.post(format!("{}/admin/v1/submissions", self.url)).query(&query);
-        let request = request.bearer_auth(self.admin_key.reveal()).header(header::CONTENT_TYPE, "application/octet-stream").body(payload);
+        let request = self.post("/admin/v1/submissions").query(&query);
+        let request = request.header(header::CONTENT_TYPE, "application/octet-stream").body(payload);
         // Without an answer it may be there or not: sent again it is the same submission.
-        let later = |error: reqwest::Error| NotTaken::Later { why: chain(&error.without_url()), after: None };
         let response = request.send().await.map_err(later)?;
+        if response.status() == StatusCode::CREATED { Ok(()) } else { Err(self.not_taken(response).await) }
+    }
+
+    /// A POST by the operator.
+    pub(crate) fn post(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.post(format!("{}{path}", self.url)).bearer_auth(self.admin_key.reveal())
+    }
+
+    /// Why an answer is not the one that was wanted.
+    pub(crate) async fn not_taken(&self, response: reqwest::Response) -> NotTaken {
         let status = response.status();
-        if status == StatusCode::CREATED {
-            return Ok(());
-        }
         let after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let Problem { r#type, detail } = problem(response).await;
         let detail = if detail.is_empty() { status.to_string() } else { format!("{status}: {detail}") };
         let reason = r#type.rsplit('/').next().filter(|slug| !slug.is_empty()).map_or_else(|| status.as_u16().to_string(), str::to_owned);
-        Err(match status.as_u16() {
+        match status.as_u16() {
             429 | 502..=504 => NotTaken::Later { why: detail, after: after.map(Duration::from_secs) },
             400 | 413 | 415 | 422 | 500 => NotTaken::Never { reason, detail },
             _ => NotTaken::Nothing(format!("{} answers {detail}", self.url)),
-        })
+        }
     }
+}
+
+/// There was no answer, or not all of it.
+pub(crate) fn later(error: reqwest::Error) -> NotTaken {
+    NotTaken::Later { why: chain(&error.without_url()), after: None }
 }
 
 /// The problem in an answer, as far as there is one.
