@@ -17,6 +17,7 @@ mod body_bytes;
 mod body_fields;
 mod clock;
 mod config;
+mod exports;
 mod fates;
 mod metrics;
 mod middleware;

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use axum::{Router, middleware::from_fn_with_state};
+use axum::{Extension, Router, middleware::from_fn_with_state};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -23,6 +23,7 @@ use crate::{
     adoption::Claims,
     auth::{AdminKey, App},
     config::QueryConfig,
+    exports::Exports,
     metrics::QueryMetrics,
     middleware::{Admission, admit, observe},
     pending::Pipeline,
@@ -136,6 +137,7 @@ fn router(config: &QueryConfig, parts: Parts) -> Router {
         })
         .fallback(async || Problem::not_found("There is no such path here."))
         .layer(from_fn_with_state(admission, admit))
+        .layer(Extension(Exports::new(config)))
         .layer(CompressionLayer::new().gzip(true))
         .layer(from_fn_with_state(metrics, observe))
         .with_state(app)

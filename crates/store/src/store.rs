@@ -103,6 +103,31 @@ impl Store {
             Err(_) => Err(StoreError::Retry { action, source: clickhouse::error::Error::TimedOut }),
         }
     }
+
+    /// The rows that a query under limits answers, one by one, until `take` says that it has enough; the rest is not read.
+    pub(crate) async fn fetch_while<T>(
+        &self,
+        action: &'static str,
+        statement: Statement,
+        mut take: impl FnMut(T) -> bool,
+    ) -> Result<(), StoreError>
+    where
+        T: clickhouse::RowOwned + clickhouse::RowRead,
+    {
+        let reading = async {
+            let mut rows = statement.query(&self.reader).fetch::<T>()?;
+            while let Some(row) = rows.next().await? {
+                if !take(row) {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        match tokio::time::timeout(QUERY_DEADLINE, reading).await {
+            Ok(read) => read.map_err(|source| StoreError::of_query(action, source)),
+            Err(_) => Err(StoreError::Retry { action, source: clickhouse::error::Error::TimedOut }),
+        }
+    }
 }
 
 /// Whether the URL's host is this machine, where compression only costs.

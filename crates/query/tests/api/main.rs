@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::float_cmp)]
 
 mod adoption;
+mod export;
 mod harness;
 mod import;
 mod isolation;
@@ -10,5 +11,6 @@ mod mails;
 mod operator;
 mod problems;
 mod raw;
+mod recount;
 mod server;
 mod tenant;
