@@ -27,6 +27,7 @@ mod parameters;
 mod path_segments;
 mod pending;
 mod problem;
+mod reuse;
 mod routes;
 mod server;
 mod tenant_routes;

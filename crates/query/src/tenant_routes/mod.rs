@@ -11,12 +11,15 @@ mod summary;
 mod timeseries;
 
 use axum::{
+    handler::Handler,
     http::Method,
+    middleware::from_fn,
     routing::{MethodRouter, get},
 };
 
 use crate::{
     auth::App,
+    reuse::reuse,
     routes::{Audience, Route},
 };
 
@@ -24,15 +27,21 @@ const fn tenant(path: &'static str, handler: fn() -> MethodRouter<App>) -> Route
     Route { method: Method::GET, path, audience: Audience::Tenant, handler }
 }
 
+/// A GET whose answer its asker may keep and ask about. Payloads and exports are not: they are large, and streams have no hash before
+/// their end.
+fn reusable<T: 'static>(handler: impl Handler<T, App>) -> MethodRouter<App> {
+    get(handler).layer(from_fn(reuse))
+}
+
 /// The tenants' routes.
 pub(crate) static ROUTES: &[Route] = &[
-    tenant("/v1/domains", || get(domains::list)),
-    tenant("/v1/summary", || get(summary::answer)),
-    tenant("/v1/timeseries", || get(timeseries::answer)),
-    tenant("/v1/failures", || get(failures::answer)),
-    tenant("/v1/reports", || get(reports::list)),
-    tenant("/v1/reports/{report_key}", || get(reports::one)),
+    tenant("/v1/domains", || reusable(domains::list)),
+    tenant("/v1/summary", || reusable(summary::answer)),
+    tenant("/v1/timeseries", || reusable(timeseries::answer)),
+    tenant("/v1/failures", || reusable(failures::answer)),
+    tenant("/v1/reports", || reusable(reports::list)),
+    tenant("/v1/reports/{report_key}", || reusable(reports::one)),
     tenant("/v1/reports/{report_key}/raw", || get(raw::document)),
     tenant("/v1/export", || get(export::answer)),
-    tenant("/v1/result-types", || get(result_types::list)),
+    tenant("/v1/result-types", || reusable(result_types::list)),
 ];

@@ -12,5 +12,6 @@ mod operator;
 mod problems;
 mod raw;
 mod recount;
+mod reuse;
 mod server;
 mod tenant;
