@@ -40,6 +40,14 @@ pub struct QueryConfig {
     pub page_default_rows: usize,
     /// Most entries on a page.
     pub page_max_rows: usize,
+    /// Most points of one series.
+    pub series_max_points: usize,
+    /// Longest time that one export may take, seconds; it can be gone on with from where it ended.
+    pub export_max_seconds: u64,
+    /// Most exports at a time; more are answered 503.
+    pub exports_in_flight_max: usize,
+    /// Most exports of one tenant's at a time; more are answered 429.
+    pub exports_per_tenant_max: usize,
     /// Wait between looks for unclaimed rows of claimed domains, milliseconds; a claim starts one at once.
     pub adoption_interval_ms: u64,
     /// Domains that one adoption statement moves.
@@ -71,6 +79,10 @@ impl Default for QueryConfig {
             period_max_days: 3_660,
             page_default_rows: 100,
             page_max_rows: 1_000,
+            series_max_points: 200_000,
+            export_max_seconds: 3_600,
+            exports_in_flight_max: 8,
+            exports_per_tenant_max: 2,
             adoption_interval_ms: 5_000,
             adoption_max_domains: 500,
             deferred_interval_ms: 60_000,
@@ -92,6 +104,9 @@ impl QueryConfig {
     }
     pub(crate) fn shutdown_grace(&self) -> Duration {
         Duration::from_millis(self.shutdown_grace_ms)
+    }
+    pub(crate) fn export_max(&self) -> Duration {
+        Duration::from_secs(self.export_max_seconds)
     }
     pub(crate) fn adoption_interval(&self) -> Duration {
         Duration::from_millis(self.adoption_interval_ms)

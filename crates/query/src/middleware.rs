@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     metrics::QueryMetrics,
     problem::{Kind, Problem},
+    reuse,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -47,10 +48,12 @@ pub(crate) async fn observe(State(metrics): State<QueryMetrics>, request: Reques
     response
 }
 
-/// Everything here is somebody's private data, made for programs: no cache keeps it, no browser guesses at it or runs it.
+/// Everything here is somebody's private data, made for programs: no cache keeps it unless its route says how, no browser guesses at
+/// it or runs it.
 fn harden(response: &mut Response, id: &str) {
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    reuse::tell_encodings_apart(headers);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

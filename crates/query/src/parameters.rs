@@ -3,7 +3,9 @@
 use std::fmt::Display;
 
 use axum::{extract::FromRequestParts, http::request::Parts};
+use sha2::{Digest, Sha256};
 use tlsrpt_report::Day;
+use tlsrpt_store::StoreError;
 
 use crate::{
     auth::App,
@@ -16,6 +18,8 @@ use crate::{
 const VALUES_MAX: usize = 200;
 /// Longest value of a text parameter.
 const TEXT_MAX_BYTES: usize = 512;
+/// Enough that no two queries of one asker are taken for each other by chance.
+const FINGERPRINT_BYTES: usize = 6;
 
 /// What a route asks its query string for.
 pub(crate) trait FromParameters: Sized {
@@ -147,12 +151,76 @@ impl Parameters {
 
     /// `limit`: how many entries a page has.
     pub(crate) fn limit(&self, config: &QueryConfig) -> Result<usize, Problem> {
+        Ok(self.limit_if_any(config)?.unwrap_or(config.page_default_rows.min(config.page_max_rows)))
+    }
+
+    /// `limit` of a list that is whole without it.
+    pub(crate) fn limit_if_any(&self, config: &QueryConfig) -> Result<Option<usize>, Problem> {
         let max = config.page_max_rows;
-        let Some(text) = self.one("limit")? else { return Ok(config.page_default_rows.min(max)) };
+        let Some(text) = self.one("limit")? else { return Ok(None) };
         match text.parse() {
-            Ok(limit) if (1..=max).contains(&limit) => Ok(limit),
+            Ok(limit) if (1..=max).contains(&limit) => Ok(Some(limit)),
             _ => Err(invalid("limit", format!("`limit={}`: write a whole number from 1 to {max}.", echo(text)))),
         }
+    }
+
+    /// `sort`: one name out of a set, and whether a `-` before it asks for the greatest first.
+    pub(crate) fn sort<T: Copy>(&self, known: &[(&'static str, T)]) -> Result<Option<(T, bool)>, Problem> {
+        let Some(text) = self.one("sort")? else { return Ok(None) };
+        let (word, descending) = text.strip_prefix('-').map_or((text, false), |word| (word, true));
+        named("sort", word, known).map(|by| Some((by, descending)))
+    }
+
+    /// What tells this query from every other: a short hash of its parameters, in whatever order they stand. `limit` and
+    /// `cursor` may change from page to page; a period that is left out is the same query tomorrow.
+    fn fingerprint(&self) -> String {
+        let mut pairs: Vec<&(String, String)> = self.0.iter().filter(|(name, _)| !["limit", "cursor"].contains(&name.as_str())).collect();
+        pairs.sort();
+        let mut hash = Sha256::new();
+        for text in pairs.into_iter().flat_map(|(name, value)| [name, value]) {
+            hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(text);
+        }
+        hash.finalize().iter().take(FINGERPRINT_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Where a list goes on. Its cursors hold a hash of the query that they come from: in another query they would skip entries
+/// without anybody noticing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Continuation {
+    fingerprint: String,
+    cursor: Option<String>,
+}
+
+impl Continuation {
+    /// Reads `cursor`.
+    ///
+    /// # Errors
+    /// 400 for a cursor of another query.
+    pub(crate) fn read(parameters: &Parameters) -> Result<Self, Problem> {
+        let fingerprint = parameters.fingerprint();
+        let cursor = match parameters.one("cursor")?.map(|text| text.split_once('.')) {
+            None => None,
+            Some(Some((of, cursor))) if of == fingerprint => Some(cursor.to_owned()),
+            Some(Some((of, _))) if of.len() == fingerprint.len() && of.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                let detail = "The cursor comes from a query with other parameters. Give the parameters of that query again, of which \
+                              only `limit` may change, or leave `cursor` out to start from the beginning.";
+                return Err(Problem::new(Kind::InvalidCursor, detail).naming("cursor"));
+            }
+            Some(_) => return Err(StoreError::Cursor.into()),
+        };
+        Ok(Self { fingerprint, cursor })
+    }
+
+    /// The store's cursor, when the list does not start from its beginning.
+    pub(crate) fn cursor(&self) -> Option<&str> {
+        self.cursor.as_deref()
+    }
+
+    /// A cursor of the store's as this query's.
+    pub(crate) fn bind(&self, cursor: &str) -> String {
+        format!("{}.{cursor}", self.fingerprint)
     }
 }
 
@@ -213,6 +281,30 @@ mod tests {
         assert!(parsed("group_by=reporters").names("group_by", WORDS).is_err());
         assert!(parsed("group_by=reporter,").names("group_by", WORDS).is_err());
         assert!(parsed(&"domain=a&".repeat(VALUES_MAX + 1)).all("domain").is_err());
+    }
+
+    #[test]
+    fn a_sort_names_what_it_sorts_by_and_a_dash_before_it_turns_it_round() {
+        assert_eq!(Parameters(vec![]).sort(WORDS).unwrap(), None);
+        let sort = |text: &str| Parameters(vec![("sort".to_owned(), text.to_owned())]).sort(WORDS);
+        assert_eq!(sort("domain").unwrap(), Some((2, false)));
+        assert_eq!(sort("-domain").unwrap(), Some((2, true)));
+        for text in ["--domain", "-", "domain-", "domain,reporter", "domains"] {
+            assert!(sort(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_goes_on_in_its_own_query_only_whatever_the_order_of_its_parameters_and_the_length_of_a_page() {
+        let read = |query: &str| Continuation::read(&Parameters::parse(query, &["domain", "limit", "cursor", "from"]).unwrap());
+        let cursor = read("domain=a&domain=b&from=2026-01-01").unwrap().bind("abc");
+        let goes_on = |query: &str| read(&format!("{query}&cursor={cursor}")).map(|there| there.cursor().map(str::to_owned));
+        assert_eq!(goes_on("from=2026-01-01&domain=b&domain=a&limit=7").unwrap().as_deref(), Some("abc"));
+        for other in ["domain=a&from=2026-01-01", "domain=ab&from=2026-01-01", "domain=a&domain=b&from=2026-01-02", ""] {
+            assert!(goes_on(other).is_err(), "{other}");
+        }
+        assert!(read("cursor=abc").is_err());
+        assert_eq!(read("").unwrap().cursor(), None);
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(crate) enum Kind {
     PublicSuffix,
     QueryTooLarge,
     PayloadTooLarge,
+    TooManyExports,
     Overloaded,
     TimedOut,
     StoreUnavailable,
@@ -63,6 +64,7 @@ impl Kind {
             Self::PublicSuffix => (StatusCode::UNPROCESSABLE_ENTITY, "public-suffix", "A public suffix cannot be claimed"),
             Self::QueryTooLarge => (StatusCode::UNPROCESSABLE_ENTITY, "query-too-large", "The query is larger than its limits allow"),
             Self::PayloadTooLarge => (StatusCode::UNPROCESSABLE_ENTITY, "payload-too-large", "The payload is larger than the log takes"),
+            Self::TooManyExports => (StatusCode::TOO_MANY_REQUESTS, "too-many-exports", "As many exports as may be are running"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests are being worked on"),
             Self::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, "timed-out", "The request took longer than it may"),
             Self::StoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "The database cannot be asked now"),
@@ -75,6 +77,7 @@ impl Kind {
     fn retry_after(self) -> Option<&'static str> {
         match self {
             Self::Overloaded => Some("1"),
+            Self::TooManyExports => Some("30"),
             Self::TimedOut | Self::StoreUnavailable | Self::LogUnavailable | Self::RegistryUnavailable => Some("5"),
             _ => None,
         }
@@ -198,6 +201,13 @@ impl From<StoreError> for Problem {
             StoreError::TooLarge { .. } => Self::new(
                 Kind::QueryTooLarge,
                 "The query needs more time or memory than it may. Narrow the period or the domains, or group by less.",
+            ),
+            StoreError::TooManyPoints { steps, groups, points_max } => Self::new(
+                Kind::QueryTooLarge,
+                format!(
+                    "{steps} steps for each of {groups} groups are more than {points_max} points. Ask for a shorter period or a longer \
+                     `step` (week, month), or narrow or leave out what `group_by` groups."
+                ),
             ),
             StoreError::Refused { .. } | StoreError::Newer { .. } => Self::internal("ask the database", &error),
         }

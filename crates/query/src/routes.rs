@@ -7,13 +7,16 @@
 use axum::{
     handler::Handler,
     http::Method,
+    middleware::from_fn,
     routing::{self, MethodRouter},
 };
 use tlsrpt_registry::{Role, Scope};
 
 use crate::{
     auth::{App, Key},
-    operator_routes, tenant_routes,
+    operator_routes,
+    reuse::reuse,
+    tenant_routes,
 };
 
 /// Whose key opens a route.
@@ -54,6 +57,13 @@ impl Entry {
 pub(crate) struct Opened {
     audience: Audience,
     handler: MethodRouter<App>,
+}
+
+impl Opened {
+    /// The same, its answers with a tag by which they need not be sent twice.
+    pub(crate) fn reusable(self) -> Self {
+        Self { handler: self.handler.layer(from_fn(reuse)), ..self }
+    }
 }
 
 /// The arguments of a handler whose first is a key; what comes after `M`, axum's mark of how the last one is read.

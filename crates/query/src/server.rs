@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use axum::{Router, middleware::from_fn_with_state};
+use axum::{Extension, Router, middleware::from_fn_with_state};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -23,6 +23,7 @@ use crate::{
     adoption::Claims,
     auth::{AdminKey, App},
     config::QueryConfig,
+    exports::Exports,
     key_uses::KeyUses,
     metrics::QueryMetrics,
     middleware::{Admission, admit, observe},
@@ -143,7 +144,10 @@ fn router(config: &QueryConfig, parts: Parts, uses: KeyUses) -> Router {
         })
         .fallback(async || Problem::not_found("There is no such path here."))
         .layer(from_fn_with_state(admission, admit))
-        .layer(CompressionLayer::new().gzip(true))
+        .layer(Extension(Exports::new(config)))
+        // Lengths tell nothing here (BREACH): that needs somebody who makes a victim's browser ask with a secret that it adds by
+        // itself, and a key is put into its header by the program that asks.
+        .layer(CompressionLayer::new().gzip(true).zstd(true))
         .layer(from_fn_with_state(metrics, observe))
         .with_state(app)
 }

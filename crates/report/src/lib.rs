@@ -11,6 +11,7 @@ mod bounded;
 mod count;
 mod date;
 mod domain;
+mod explanation;
 mod form;
 mod identity;
 mod json;
@@ -29,6 +30,7 @@ mod vocabulary;
 mod warning;
 
 pub use domain::{DOMAIN_MAX_BYTES, Domain, DomainError, LABEL_MAX_BYTES};
+pub use explanation::{Explanation, Fixer};
 pub use form::{Form, detect};
 pub use identity::{ReportKey, ReportKeyError};
 pub use mail::{Mail, MailDocument, open_mail};

@@ -1,6 +1,6 @@
 //! What queries answer, in the shapes that the API shows.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 use tlsrpt_record::{Channel, SubmissionId};
@@ -37,8 +37,9 @@ pub struct Sessions {
 pub struct Point {
     /// The step's first day.
     pub t: Day,
-    /// Null without `group_by`, a string for one dimension, an object for several.
-    pub group: serde_json::Value,
+    /// Null without `group_by`, a string for one dimension, an object for several. Shared by the points of a group.
+    #[serde(serialize_with = "shared")]
+    pub group: Arc<serde_json::Value>,
     /// Successful sessions.
     pub successful_sessions: u64,
     /// Failed sessions.
@@ -99,6 +100,16 @@ pub struct ReportPeriod {
 /// `GET /v1/reports/{report_key}`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ReportDetail {
+    /// The report.
+    #[serde(flatten)]
+    pub report: WholeReport,
+    /// The results of DKIM, SPF and the connecting host's name (RFC 8601 2.2), when it came by mail.
+    pub authentication: Option<String>,
+}
+
+/// One policy of one report with its failures: what the row holds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WholeReport {
     /// What the list shows.
     #[serde(flatten)]
     pub item: ReportItem,
@@ -125,8 +136,6 @@ pub struct ReportDetail {
     pub received_at: String,
     /// The domain whose signature verified, when it came by mail.
     pub signer: Option<String>,
-    /// The results of DKIM, SPF and the connecting host's name (RFC 8601 2.2), when it came by mail.
-    pub authentication: Option<String>,
 }
 
 /// One element of `failure-details`.
@@ -273,6 +282,10 @@ pub struct UnclaimedDomain {
     pub first_seen: Day,
     /// Last reported day.
     pub last_seen: Day,
+}
+
+fn shared<S: serde::Serializer>(value: &Arc<serde_json::Value>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.serialize(serializer)
 }
 
 fn display<T: std::fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {

@@ -92,6 +92,14 @@ pub(crate) fn detail(filter: &Filter) -> Option<Statement> {
     Some(sql)
 }
 
+/// For each failure detail of a row 1 or 0: whether the filter means it. All are meant without conditions on details.
+pub(crate) fn matching(filter: Option<&Filter>) -> Statement {
+    let mut sql = Statement::new("arrayMap(");
+    sql.push(DETAIL_ARGUMENTS).push(" -> toUInt8(").append(filter.and_then(detail).unwrap_or_else(|| Statement::new("1")));
+    sql.push("), ").push(DETAIL_COLUMNS).push(")");
+    sql
+}
+
 /// Failed sessions of a row as UInt128: the report's own figure; with detail conditions, the sum over the details that match.
 pub(crate) fn failed(filter: &Filter) -> Statement {
     let Some(detail) = detail(filter) else { return Statement::new("toUInt128(ifNull(failed, 0))") };

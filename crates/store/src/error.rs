@@ -32,6 +32,16 @@ pub enum StoreError {
         /// Verb and object.
         action: &'static str,
     },
+    /// A series would have more points than it may.
+    #[error("make a series: {steps} steps of {groups} groups are more than {points_max} points: ask for fewer")]
+    TooManyPoints {
+        /// Steps of the period.
+        steps: usize,
+        /// Groups that occur in it.
+        groups: usize,
+        /// Most points.
+        points_max: usize,
+    },
     /// A newer version of this program has migrated the database.
     #[error("migrate the schema: the database is at version {found}, this program knows {known}; update the program")]
     Newer {

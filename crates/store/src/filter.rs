@@ -66,4 +66,39 @@ pub enum FailureDimension {
     ReceivingIp,
     /// `reason`.
     Reason,
+    /// `domain`: the policy domain.
+    Domain,
+    /// `policy_type`: the split as it was reported.
+    PolicyType,
+}
+
+/// What groups of failures are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureSort {
+    /// Number of failed sessions.
+    FailedSessions,
+    /// First reported day.
+    FirstSeen,
+    /// Last reported day.
+    LastSeen,
+    /// The value of a dimension that is grouped by, as text.
+    Dimension(FailureDimension),
+}
+
+/// Order and number of groups; of two that sort alike the one with the smaller dimensions comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailureOrder {
+    /// What decides.
+    pub by: FailureSort,
+    /// Greatest first.
+    pub descending: bool,
+    /// Most groups; all when none.
+    pub limit: Option<usize>,
+}
+
+impl Default for FailureOrder {
+    /// All, most failed sessions first.
+    fn default() -> Self {
+        Self { by: FailureSort::FailedSessions, descending: true, limit: None }
+    }
 }

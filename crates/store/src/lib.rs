@@ -27,12 +27,12 @@ mod version;
 
 pub use answer::{
     DomainFigures, Envelope, FailureGroup, FailureItem, Fate, Fates, Point, RawReport, ReportDetail, ReportItem, ReportPeriod, Sessions,
-    SubmissionItem, Summary, UnclaimedDomain,
+    SubmissionItem, Summary, UnclaimedDomain, WholeReport,
 };
 pub use error::StoreError;
-pub use filter::{FailureDimension, Filter, SeriesDimension, Step};
+pub use filter::{FailureDimension, FailureOrder, FailureSort, Filter, SeriesDimension, Step};
 pub use insert::Inserted;
 pub use layout::{ClusterName, ClusterNameError};
 pub use operator::SubmissionFilter;
 pub use store::{Store, StoreConfig};
-pub use tenant::TenantQueries;
+pub use tenant::{ExportPage, ExportPlace, Exported, TenantQueries};

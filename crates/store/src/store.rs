@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clickhouse::{Client, Compression};
+use clickhouse::{Client, Compression, query::Query};
 
 use crate::{
     error::{StoreError, StoreResult as _},
@@ -111,9 +111,38 @@ impl Store {
     where
         T: clickhouse::RowOwned + clickhouse::RowRead,
     {
-        let query = settings.iter().fold(statement.query(&self.reader), |query, (name, value)| query.with_setting(*name, value));
-        match tokio::time::timeout(QUERY_DEADLINE, query.fetch_all()).await {
+        match tokio::time::timeout(QUERY_DEADLINE, self.query_under(statement, settings).fetch_all()).await {
             Ok(rows) => rows.map_err(|source| StoreError::of_query(action, source)),
+            Err(_) => Err(StoreError::Retry { action, source: clickhouse::error::Error::TimedOut }),
+        }
+    }
+
+    fn query_under(&self, statement: Statement, settings: &[(&'static str, String)]) -> Query {
+        settings.iter().fold(statement.query(&self.reader), |query, (name, value)| query.with_setting(*name, value))
+    }
+
+    /// The rows that a query under limits answers, one by one, until `take` says that it has enough; the rest is not read.
+    pub(crate) async fn fetch_while_under<T>(
+        &self,
+        action: &'static str,
+        statement: Statement,
+        settings: &[(&'static str, String)],
+        mut take: impl FnMut(T) -> bool,
+    ) -> Result<(), StoreError>
+    where
+        T: clickhouse::RowOwned + clickhouse::RowRead,
+    {
+        let reading = async {
+            let mut rows = self.query_under(statement, settings).fetch::<T>()?;
+            while let Some(row) = rows.next().await? {
+                if !take(row) {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        match tokio::time::timeout(QUERY_DEADLINE, reading).await {
+            Ok(read) => read.map_err(|source| StoreError::of_query(action, source)),
             Err(_) => Err(StoreError::Retry { action, source: clickhouse::error::Error::TimedOut }),
         }
     }

@@ -1,6 +1,7 @@
 //! Every query that a tenant's key may run. [`TenantQueries`] cannot be built without a tenant, and each of its statements has
 //! that tenant in its WHERE; behind that the engine keeps other tenants' rows away by itself ([`wall`]).
 
+mod export;
 mod failures;
 mod figures;
 mod raw;
@@ -14,6 +15,7 @@ use tlsrpt_record::TenantId;
 use crate::store::Store;
 use wall::Walled;
 
+pub use export::{ExportPage, ExportPlace, Exported};
 pub(crate) use reports::some;
 
 /// One tenant's queries.
@@ -37,5 +39,11 @@ impl TenantQueries {
     #[must_use]
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         wall::settings(&self.tenant, None)
+    }
+
+    /// Whose queries they are.
+    #[must_use]
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
     }
 }

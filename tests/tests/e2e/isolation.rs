@@ -14,6 +14,8 @@ const TENANT_ROUTES: &[&str] = &[
     "/v1/reports",
     "/v1/reports/{report_key}",
     "/v1/reports/{report_key}/raw",
+    "/v1/export",
+    "/v1/result-types",
 ];
 
 /// Every operator route.
@@ -156,6 +158,10 @@ async fn paths(service: &tlsrpt_tests::Service, route: &str, own: &Side, other: 
         }
         return paths;
     }
+    if route == "/v1/result-types" {
+        // The same for everybody: there is nothing to narrow.
+        return vec![(route.to_owned(), 200), (format!("{route}?domain={}", other.domain), 400)];
+    }
     let mut paths = vec![
         (format!("{route}?{period}"), 200),
         (format!("{route}?{period}&domain={}", other.domain), 200),
@@ -169,9 +175,12 @@ async fn paths(service: &tlsrpt_tests::Service, route: &str, own: &Side, other: 
     ];
     let groupings: &[&str] = match route {
         "/v1/timeseries" => &["reporter", "result_type", "policy_type", "domain", "domain,reporter"],
-        "/v1/failures" => &["result_type,receiving_mx,reporter,sending_ip,receiving_ip,reason"],
+        "/v1/failures" => &["result_type,receiving_mx,reporter,sending_ip,receiving_ip,reason,domain,policy_type"],
         _ => &[],
     };
+    if route == "/v1/export" {
+        paths.push((format!("{route}?{period}&format=csv"), 200));
+    }
     paths.extend(groupings.iter().map(|by| (format!("{route}?{period}&group_by={by}"), 200)));
     paths
 }

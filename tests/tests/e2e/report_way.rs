@@ -77,7 +77,8 @@ async fn every_tenant_route_shows_the_report() {
     let failures = tenant.json(&format!("/v1/failures?{period}&group_by=result_type,receiving_mx,sending_ip")).await;
     let group = |result: &str| failures["groups"].as_array().unwrap().iter().find(|group| group["result_type"] == result).cloned().unwrap();
     let expired = json!({"result_type": "certificate-expired", "receiving_mx": "mx1.example.com", "sending_ip": "198.51.100.7",
-        "failed_sessions": 7, "first_seen": day, "last_seen": day});
+        "failed_sessions": 7, "first_seen": day, "last_seen": day,
+        "explanation": {"title": "Certificate has expired", "blocks_under_enforce": true, "who": "receiver"}});
     assert_eq!(group("certificate-expired"), expired);
     assert_eq!(group("starttls-not-supported")["failed_sessions"], 5);
 

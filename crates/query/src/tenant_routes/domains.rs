@@ -11,8 +11,46 @@ use tlsrpt_registry::ClaimedDomain;
 use tlsrpt_report::Domain;
 use tlsrpt_store::{DomainFigures, Filter};
 
-use super::narrow::Narrowed;
-use crate::{auth::TenantKey, parameters::Asked, problem::Problem};
+use super::narrow::{filter, filter_names};
+use crate::{
+    auth::TenantKey,
+    config::QueryConfig,
+    parameters::{Asked, FromParameters, Parameters},
+    problem::Problem,
+};
+
+/// What the list is sorted by; of two that sort alike the smaller name comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    Domain,
+    FailedSessions,
+    SuccessfulSessions,
+    Reports,
+    LastReported,
+}
+
+const SORTS: &[(&str, Sort)] = &[
+    ("domain", Sort::Domain),
+    ("failed_sessions", Sort::FailedSessions),
+    ("successful_sessions", Sort::SuccessfulSessions),
+    ("reports", Sort::Reports),
+    ("last_reported", Sort::LastReported),
+];
+
+pub(crate) struct Listing {
+    filter: Filter,
+    sort: Sort,
+    descending: bool,
+    limit: Option<usize>,
+}
+
+impl FromParameters for Listing {
+    const NAMES: &'static [&'static str] = filter_names!("sort", "limit");
+    fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
+        let (sort, descending) = parameters.sort(SORTS)?.unwrap_or((Sort::Domain, false));
+        Ok(Self { filter: filter(parameters, config)?, sort, descending, limit: parameters.limit_if_any(config)? })
+    }
+}
 
 #[derive(Serialize)]
 pub(crate) struct Answer {
@@ -28,9 +66,26 @@ struct Entry {
     figures: DomainFigures,
 }
 
-pub(crate) async fn list(key: TenantKey, Asked(Narrowed(filter)): Asked<Narrowed>) -> Result<Json<Answer>, Problem> {
-    let figures = key.queries.domains(&filter).await?;
-    Ok(Json(Answer { domains: entries(&key.domains(), &figures, &filter) }))
+pub(crate) async fn list(key: TenantKey, Asked(asked): Asked<Listing>) -> Result<Json<Answer>, Problem> {
+    let figures = key.queries.domains(&asked.filter).await?;
+    let mut domains = entries(&key.domains(), &figures, &asked.filter);
+    sort(&mut domains, asked.sort, asked.descending);
+    domains.truncate(asked.limit.unwrap_or(usize::MAX));
+    Ok(Json(Answer { domains }))
+}
+
+/// Sorted here and not in the database: which claimed domain a row counts for is the registry's to say.
+fn sort(domains: &mut [Entry], by: Sort, descending: bool) {
+    domains.sort_by(|a, b| {
+        let of = |a: &Entry, b: &Entry| match by {
+            Sort::Domain => a.domain.cmp(&b.domain),
+            Sort::FailedSessions => a.figures.failed_sessions.cmp(&b.figures.failed_sessions),
+            Sort::SuccessfulSessions => a.figures.successful_sessions.cmp(&b.figures.successful_sessions),
+            Sort::Reports => a.figures.reports.cmp(&b.figures.reports),
+            Sort::LastReported => a.figures.last_reported.cmp(&b.figures.last_reported),
+        };
+        if descending { of(b, a) } else { of(a, b) }.then_with(|| a.domain.cmp(&b.domain))
+    });
 }
 
 fn entries(claimed: &[ClaimedDomain], figures: &BTreeMap<String, DomainFigures>, filter: &Filter) -> Vec<Entry> {
@@ -105,6 +160,26 @@ mod tests {
         let rows =
             [("example.com", 1), ("a.example.com", 10), ("mail.example.com", 100), ("b.mail.example.com", 1000), ("notexample.com", 9)];
         check(&["example.com", "mail.example.com"], &rows, (&[], false), &[("example.com", 11), ("mail.example.com", 1100)]);
+    }
+
+    #[test]
+    fn the_list_is_sorted_by_what_was_asked_for_and_then_by_name() {
+        let entry = |name: &str, failed, last: Option<i32>| Entry {
+            domain: Domain::parse(name).unwrap(),
+            claimed_at: String::new(),
+            figures: DomainFigures { failed_sessions: failed, last_reported: last.map(Day), ..DomainFigures::default() },
+        };
+        let check = |by, descending, expected: [&str; 3]| {
+            let mut domains = vec![entry("b.example", 1, None), entry("a.example", 1, Some(9)), entry("c.example", 7, Some(3))];
+            sort(&mut domains, by, descending);
+            assert_eq!(domains.iter().map(|entry| entry.domain.as_str()).collect::<Vec<_>>(), expected, "{by:?} {descending}");
+        };
+        check(Sort::Domain, false, ["a.example", "b.example", "c.example"]);
+        check(Sort::Domain, true, ["c.example", "b.example", "a.example"]);
+        check(Sort::FailedSessions, true, ["c.example", "a.example", "b.example"]);
+        check(Sort::FailedSessions, false, ["a.example", "b.example", "c.example"]);
+        check(Sort::LastReported, true, ["a.example", "c.example", "b.example"]);
+        check(Sort::LastReported, false, ["b.example", "c.example", "a.example"]);
     }
 
     #[test]

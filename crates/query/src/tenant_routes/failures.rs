@@ -1,8 +1,9 @@
-//! `GET /v1/failures`.
+//! `GET /v1/failures`: failures by group, each with what its result type means.
 
 use axum::Json;
 use serde::Serialize;
-use tlsrpt_store::{FailureDimension, FailureGroup, Filter};
+use tlsrpt_report::{Fixer, ResultType};
+use tlsrpt_store::{FailureDimension, FailureGroup, FailureOrder, FailureSort, Filter};
 
 use super::narrow::{filter, filter_names};
 use crate::{
@@ -19,27 +20,68 @@ const DIMENSIONS: &[(&str, FailureDimension)] = &[
     ("sending_ip", FailureDimension::SendingIp),
     ("receiving_ip", FailureDimension::ReceivingIp),
     ("reason", FailureDimension::Reason),
+    ("domain", FailureDimension::Domain),
+    ("policy_type", FailureDimension::PolicyType),
 ];
+
+const SORTS: [(&str, FailureSort); 3] =
+    [("failed_sessions", FailureSort::FailedSessions), ("first_seen", FailureSort::FirstSeen), ("last_seen", FailureSort::LastSeen)];
 
 pub(crate) struct Groups {
     filter: Filter,
     by: Vec<FailureDimension>,
+    order: FailureOrder,
 }
 
 impl FromParameters for Groups {
-    const NAMES: &'static [&'static str] = filter_names!("group_by");
+    const NAMES: &'static [&'static str] = filter_names!("group_by", "sort", "limit");
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         let by = parameters.names("group_by", DIMENSIONS)?;
         let by = if by.is_empty() { vec![FailureDimension::ResultType] } else { by };
-        Ok(Self { filter: filter(parameters, config)?, by })
+        // A dimension that is not grouped by has no value to sort by.
+        let grouped = DIMENSIONS.iter().filter(|(_, dimension)| by.contains(dimension));
+        let sorts: Vec<_> = SORTS.into_iter().chain(grouped.map(|&(name, one)| (name, FailureSort::Dimension(one)))).collect();
+        let mut order = FailureOrder { limit: parameters.limit_if_any(config)?, ..FailureOrder::default() };
+        if let Some((by, descending)) = parameters.sort(&sorts)? {
+            (order.by, order.descending) = (by, descending);
+        }
+        Ok(Self { filter: filter(parameters, config)?, by, order })
     }
 }
 
 #[derive(Serialize)]
 pub(crate) struct Answer {
-    groups: Vec<FailureGroup>,
+    groups: Vec<Group>,
+}
+
+/// A group; explained when it is of one result type.
+#[derive(Serialize)]
+struct Group {
+    #[serde(flatten)]
+    group: FailureGroup,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<Explained>,
+}
+
+/// The short form of what `GET /v1/result-types` tells.
+#[derive(Serialize)]
+struct Explained {
+    title: &'static str,
+    blocks_under_enforce: bool,
+    who: Fixer,
+}
+
+fn explained(group: FailureGroup) -> Group {
+    let result = group.group.get("result_type").and_then(|name| ResultType::from_name(name.as_str()?));
+    let explanation = result.map(ResultType::explanation).map(|whole| Explained {
+        title: whole.title,
+        blocks_under_enforce: whole.stops_mail_under_enforce,
+        who: whole.who,
+    });
+    Group { group, explanation }
 }
 
 pub(crate) async fn answer(key: TenantKey, Asked(asked): Asked<Groups>) -> Result<Json<Answer>, Problem> {
-    Ok(Json(Answer { groups: key.queries.failures(&asked.filter, &asked.by).await? }))
+    let groups = key.queries.failures(&asked.filter, &asked.by, asked.order).await?;
+    Ok(Json(Answer { groups: groups.into_iter().map(explained).collect() }))
 }

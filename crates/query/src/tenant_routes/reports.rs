@@ -9,20 +9,21 @@ use super::narrow::{filter, filter_names};
 use crate::{
     auth::TenantKey,
     config::QueryConfig,
-    parameters::{Asked, FromParameters, Nothing, Page, Parameters},
+    parameters::{Asked, Continuation, FromParameters, Nothing, Parameters},
     path_segments::Segments,
     problem::Problem,
 };
 
 pub(crate) struct Listing {
     filter: Filter,
-    page: Page,
+    limit: usize,
+    continuation: Continuation,
 }
 
 impl FromParameters for Listing {
     const NAMES: &'static [&'static str] = filter_names!("limit", "cursor");
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
-        Ok(Self { filter: filter(parameters, config)?, page: Page::read(parameters, config)? })
+        Ok(Self { filter: filter(parameters, config)?, limit: parameters.limit(config)?, continuation: Continuation::read(parameters)? })
     }
 }
 
@@ -32,9 +33,10 @@ pub(crate) struct Reports {
     next_cursor: Option<String>,
 }
 
-pub(crate) async fn list(key: TenantKey, Asked(Listing { filter, page }): Asked<Listing>) -> Result<Json<Reports>, Problem> {
-    let (reports, next_cursor) = key.queries.reports(&filter, page.limit, page.cursor.as_deref()).await?;
-    Ok(Json(Reports { reports, next_cursor }))
+pub(crate) async fn list(key: TenantKey, Asked(asked): Asked<Listing>) -> Result<Json<Reports>, Problem> {
+    let Listing { filter, limit, continuation } = asked;
+    let (reports, next) = key.queries.reports(&filter, limit, continuation.cursor()).await?;
+    Ok(Json(Reports { reports, next_cursor: next.map(|cursor| continuation.bind(&cursor)) }))
 }
 
 pub(crate) async fn one(key: TenantKey, path: Segments, _: Asked<Nothing>) -> Result<Json<ReportDetail>, Problem> {

@@ -24,6 +24,7 @@ pub(crate) struct Series {
     filter: Filter,
     step: Step,
     by: Vec<SeriesDimension>,
+    points_max: usize,
 }
 
 impl FromParameters for Series {
@@ -33,6 +34,7 @@ impl FromParameters for Series {
             filter: filter(parameters, config)?,
             step: parameters.name("step", STEPS)?.unwrap_or(Step::Day),
             by: parameters.names("group_by", DIMENSIONS)?,
+            points_max: config.series_max_points,
         })
     }
 }
@@ -43,5 +45,5 @@ pub(crate) struct Answer {
 }
 
 pub(crate) async fn answer(key: TenantKey, Asked(series): Asked<Series>) -> Result<Json<Answer>, Problem> {
-    Ok(Json(Answer { points: key.queries.timeseries(&series.filter, series.step, &series.by).await? }))
+    Ok(Json(Answer { points: key.queries.timeseries(&series.filter, series.step, &series.by, series.points_max).await? }))
 }

@@ -172,6 +172,12 @@ impl Api {
         answer(request).await
     }
 
+    /// A GET with these headers besides.
+    pub(crate) async fn get_with(&self, path: &str, key: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = self.client.get(format!("http://{}{path}", self.addr)).bearer_auth(key);
+        answer(headers.iter().fold(request, |request, &(name, value)| request.header(name, value))).await
+    }
+
     pub(crate) async fn get(&self, path: &str, key: &str) -> Answer {
         self.call(Method::GET, path, Some(key), None).await
     }

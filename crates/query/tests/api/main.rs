@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::float_cmp)]
 
 mod adoption;
+mod export;
 mod harness;
 mod import;
 mod isolation;
@@ -12,5 +13,7 @@ mod onboarding;
 mod operator;
 mod problems;
 mod raw;
+mod recount;
+mod reuse;
 mod server;
 mod tenant;

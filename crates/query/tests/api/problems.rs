@@ -35,6 +35,18 @@ async fn a_query_that_is_not_understood_is_answered_with_what_was_probably_meant
     check("/v1/summary?sending_net=192.0.2.0/40", "invalid-parameter", "sending_net", None).await;
     check("/v1/reports?limit=0", "invalid-parameter", "limit", None).await;
     check("/v1/reports?limit=1001", "invalid-parameter", "limit", None).await;
+    check("/v1/reports?limit=7&sort=day", "unknown-parameter", "sort", Some("trust")).await;
+    check("/v1/failures?limit=1001", "invalid-parameter", "limit", None).await;
+    check("/v1/failures?sort=failed", "invalid-parameter", "sort", Some("failed_sessions")).await;
+    // A dimension that is not grouped by has no value to sort by.
+    check("/v1/failures?sort=-last_sen&group_by=reason", "invalid-parameter", "sort", Some("last_seen")).await;
+    check("/v1/failures?group_by=reason&sort=reasons", "invalid-parameter", "sort", Some("reason")).await;
+    check("/v1/domains?sort=-report", "invalid-parameter", "sort", Some("reports")).await;
+    check("/v1/domains?limit=0", "invalid-parameter", "limit", None).await;
+    check("/v1/export?format=json", "invalid-parameter", "format", Some("ndjson")).await;
+    check("/v1/export?fromat=csv", "unknown-parameter", "fromat", Some("format")).await;
+    check("/v1/export?cursor=made-up", "invalid-cursor", "cursor", None).await;
+    check("/v1/result-types?domain=a.example", "unknown-parameter", "domain", None).await;
     check("/v1/domains?reporters=x", "unknown-parameter", "reporters", Some("reporter")).await;
     check("/admin/v1/submissions?fate=reject", "invalid-parameter", "fate", Some("rejected")).await;
     check("/admin/v1/submissions?fat=rejected", "unknown-parameter", "fat", Some("fate")).await;

@@ -60,15 +60,27 @@ async fn a_tenant_reads_its_summary_series_failures_and_domains() {
     assert_eq!(
         failures["groups"],
         json!([
-            {"result_type": "certificate-expired", "receiving_mx": "mx.a.example", "failed_sessions": 10, "first_seen": "2026-03-02", "last_seen": "2026-03-02"},
-            {"result_type": "certificate-expired", "receiving_mx": "mx.mail.a.example", "failed_sessions": 3, "first_seen": "2026-03-03", "last_seen": "2026-03-03"}
+            {"result_type": "certificate-expired", "receiving_mx": "mx.a.example", "failed_sessions": 10, "first_seen": "2026-03-02", "last_seen": "2026-03-02",
+             "explanation": {"title": "Certificate has expired", "blocks_under_enforce": true, "who": "receiver"}},
+            {"result_type": "certificate-expired", "receiving_mx": "mx.mail.a.example", "failed_sessions": 3, "first_seen": "2026-03-03", "last_seen": "2026-03-03",
+             "explanation": {"title": "Certificate has expired", "blocks_under_enforce": true, "who": "receiver"}}
         ])
+    );
+    let first = get(&format!("/v1/failures?{PERIOD}&group_by=domain,policy_type&sort=domain&limit=1")).await;
+    assert_eq!(
+        first["groups"],
+        json!([{"domain": "a.example", "policy_type": "sts", "failed_sessions": 10, "first_seen": "2026-03-02", "last_seen": "2026-03-02"}]),
+        "nothing to explain without a result type"
     );
     assert_eq!(get(&format!("/v1/failures?{PERIOD}&sending_net=203.0.113.0/24")).await, json!({"groups": []}));
     assert_eq!(
         get(&format!("/v1/failures?{PERIOD}&sending_net=198.51.100.0/24&domain=mail.a.example")).await["groups"][0]["failed_sessions"],
         3
     );
+
+    let sorted = get(&format!("/v1/domains?{PERIOD}&sort=-successful_sessions&limit=2")).await;
+    let names: Vec<_> = sorted["domains"].as_array().unwrap().iter().map(|d| d["domain"].as_str().unwrap()).collect();
+    assert_eq!(names, ["a.example", "other.example"]);
 
     let domains = get(&format!("/v1/domains?{PERIOD}")).await;
     let figures = |name: &str| domains["domains"].as_array().unwrap().iter().find(|d| d["domain"] == name).unwrap().clone();
@@ -98,6 +110,49 @@ async fn a_tenant_pages_through_its_reports_and_opens_one() {
     api.get("/v1/reports/00000000000000000000000000000000", &key).await.is_problem(404, "not-found");
     api.get("/v1/reports/not-a-key", &key).await.is_problem(404, "not-found");
     api.get("/v1/reports?cursor=made-up", &key).await.is_problem(400, "invalid-cursor");
+}
+
+#[tokio::test]
+async fn a_cursor_under_another_filter_is_refused_and_says_why() {
+    let (api, key) = api().await;
+    let page = api.get(&format!("/v1/reports?{PERIOD}&limit=1"), &key).await.json();
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let next = api.get(&format!("/v1/reports?limit=2&cursor={cursor}&to=2026-03-31&from=2026-03-01"), &key).await;
+    assert_eq!(next.json()["reports"].as_array().unwrap().len(), 2, "{}", next.text());
+    for other in ["from=2026-03-01&to=2026-03-30".to_owned(), format!("{PERIOD}&domain=a.example"), String::new()] {
+        let problem = api.get(&format!("/v1/reports?{other}&cursor={cursor}"), &key).await.is_problem(400, "invalid-cursor");
+        assert!(problem["name"] == "cursor" && problem["detail"].as_str().unwrap().contains("other parameters"), "{problem}");
+    }
+    // Nor does it go on in another list.
+    api.get(&format!("/v1/export?{PERIOD}&cursor={cursor}"), &key).await.is_problem(400, "invalid-cursor");
+}
+
+#[tokio::test]
+async fn a_series_of_more_points_than_may_be_says_how_to_narrow_it() {
+    let api = Api::start_without_pipeline(tlsrpt_query::QueryConfig { series_max_points: 31, ..Default::default() }).await;
+    let key = api.tenant("a", &["a.example"]).await;
+    assert_eq!(api.get(&format!("/v1/timeseries?{PERIOD}"), &key).await.json()["points"].as_array().unwrap().len(), 31);
+    let problem = api.get("/v1/timeseries?from=2026-03-01&to=2026-04-01", &key).await.is_problem(422, "query-too-large");
+    assert!(problem["detail"].as_str().unwrap().contains("`step`"), "{problem}");
+    assert_eq!(api.get("/v1/timeseries?from=2026-03-01&to=2026-04-01&step=month", &key).await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn every_result_type_and_warning_is_explained() {
+    let api = Api::start_without_pipeline(Default::default()).await;
+    let key = api.tenant("a", &[]).await;
+    let answer = api.get("/v1/result-types", &key).await.json();
+    let names = |list: &str| answer[list].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!(names("result_types"), tlsrpt_report::ResultType::ALL.map(|result| result.as_str()));
+    assert_eq!(names("warnings").len(), tlsrpt_report::WarningCode::ALL.len());
+    let fetch_error = answer["result_types"].as_array().unwrap().iter().find(|one| one["name"] == "sts-policy-fetch-error").unwrap();
+    assert_eq!(
+        (&fetch_error["stops_mail_under_enforce"], &fetch_error["stops_mail_under_dane"], &fetch_error["who"]),
+        (&json!(false), &json!(false), &json!("policy-host"))
+    );
+    for field in ["title", "meaning", "look_first", "rfc"] {
+        assert!(!fetch_error[field].as_str().unwrap().is_empty(), "{field}");
+    }
 }
 
 #[tokio::test]

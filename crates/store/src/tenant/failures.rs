@@ -15,7 +15,7 @@ use crate::{
     condition::{self, REPORTER},
     counting::{headline, saturated},
     error::StoreError,
-    filter::{FailureDimension, Filter},
+    filter::{FailureDimension, FailureOrder, FailureSort, Filter},
     statement::Statement,
 };
 
@@ -51,15 +51,15 @@ struct FailureRow {
 }
 
 impl TenantQueries {
-    /// Failures by group, most first, from failure details alone. Within one report and domain, the same details under `sts`
+    /// Failures by group, in `order`, from failure details alone. Within one report and domain, the same details under `sts`
     /// and `tlsa` count once, as sessions do.
     ///
     /// # Errors
     /// [`StoreError::TooLarge`] beyond the limits of a query; else what the database answers.
-    pub async fn failures(&self, filter: &Filter, by: &[FailureDimension]) -> Result<Vec<FailureGroup>, StoreError> {
+    pub async fn failures(&self, filter: &Filter, by: &[FailureDimension], order: FailureOrder) -> Result<Vec<FailureGroup>, StoreError> {
         let mut seen = BTreeSet::new();
         let by: Vec<_> = by.iter().copied().filter(|&dimension| seen.insert(dimension)).collect();
-        let rows: Vec<FailureRow> = self.store.fetch("group failures", self.failures_statement(filter, &by)).await?;
+        let rows: Vec<FailureRow> = self.store.fetch("group failures", self.failures_statement(filter, &by, order)).await?;
         let reporter = by.iter().position(|&dimension| dimension == FailureDimension::Reporter);
         let mut spellings = Spellings::default();
         for row in &rows {
@@ -79,7 +79,7 @@ impl TenantQueries {
         Ok(rows.into_iter().map(group).collect())
     }
 
-    fn failures_statement(&self, filter: &Filter, by: &[FailureDimension]) -> Statement {
+    fn failures_statement(&self, filter: &Filter, by: &[FailureDimension], order: FailureOrder) -> Statement {
         let dimensions: Vec<&str> = by.iter().map(|&dimension| expression(dimension)).collect();
         let mut sql = Statement::new(format!(
             "SELECT dimensions, {SPELLING}, {} AS bad, min(first_day) AS first, \
@@ -99,7 +99,21 @@ impl TenantQueries {
         if let Some(detail) = condition::detail(filter) {
             sql.push(" AND ").append(detail);
         }
-        sql.push(" GROUP BY dimensions, report_group, policy_domain) GROUP BY dimensions ORDER BY sum(sum_bad) DESC, dimensions");
+        sql.push(" GROUP BY dimensions, report_group, policy_domain) GROUP BY dimensions ORDER BY ");
+        match order.by {
+            FailureSort::FailedSessions => sql.push("sum(sum_bad)"),
+            FailureSort::FirstSeen => sql.push("first"),
+            FailureSort::LastSeen => sql.push("last"),
+            // Arrays count from 1; one that is not grouped by sorts nothing.
+            FailureSort::Dimension(dimension) => match by.iter().position(|&one| one == dimension) {
+                Some(at) => sql.push(&format!("dimensions[{}]", at + 1)),
+                None => sql.push("''"),
+            },
+        };
+        sql.push(if order.descending { " DESC, dimensions" } else { ", dimensions" });
+        if let Some(limit) = order.limit {
+            sql.bind(" LIMIT ?", limit);
+        }
         sql
     }
 }
@@ -112,6 +126,8 @@ fn expression(dimension: FailureDimension) -> &'static str {
         FailureDimension::SendingIp => address!("f_sending_ip", "f_sending_ip_sent"),
         FailureDimension::ReceivingIp => address!("f_receiving_ip", "f_receiving_ip_sent"),
         FailureDimension::Reason => "f_reason",
+        FailureDimension::Domain => "policy_domain",
+        FailureDimension::PolicyType => "toString(policy_type)",
     }
 }
 
@@ -123,5 +139,7 @@ fn name(dimension: FailureDimension) -> &'static str {
         FailureDimension::SendingIp => "sending_ip",
         FailureDimension::ReceivingIp => "receiving_ip",
         FailureDimension::Reason => "reason",
+        FailureDimension::Domain => "domain",
+        FailureDimension::PolicyType => "policy_type",
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::TenantQueries;
 use crate::{
-    answer::{FailureItem, ReportDetail, ReportItem, ReportPeriod},
+    answer::{FailureItem, ReportDetail, ReportItem, ReportPeriod, WholeReport},
     condition, cursor,
     error::StoreError,
     filter::Filter,
@@ -16,17 +16,18 @@ use crate::{
     statement::Statement,
 };
 
-const ITEM_COLUMNS: &str = "report_key, day, organization, report_id, policy_domain, toString(policy_type) AS type_name, \
+pub(super) const ITEM_COLUMNS: &str = "report_key, day, organization, report_id, policy_domain, toString(policy_type) AS type_name, \
     toString(policy_mode) AS mode_name, period_begin, period_end, successful, failed, toString(trust) AS trust_name, \
     warnings";
 
-const DETAIL_COLUMNS: &str = "contact, domain_sent, policy_type_sent, policy_strings, policy_max_age, mx_hosts, \
-    arrayMap(result -> toString(result), failures.result_type) AS f_result, failures.result_type_sent AS f_result_sent, \
-    arrayMap(ip -> ifNull(toString(ip), ''), failures.sending_ip) AS f_sending_ip, failures.sending_ip_sent AS f_sending_ip_sent, \
-    failures.receiving_mx AS f_mx, failures.receiving_helo AS f_helo, \
-    arrayMap(ip -> ifNull(toString(ip), ''), failures.receiving_ip) AS f_receiving_ip, \
-    failures.receiving_ip_sent AS f_receiving_ip_sent, failures.sessions AS f_sessions, failures.reason AS f_reason, \
-    failures.additional AS f_additional, submission_id, toUnixTimestamp64Milli(received_at) AS received_ms, signer";
+/// Failure details carry names that no condition on them uses.
+pub(super) const DETAIL_COLUMNS: &str = "contact, domain_sent, policy_type_sent, policy_strings, policy_max_age, mx_hosts, \
+    arrayMap(result -> toString(result), failures.result_type) AS d_result, failures.result_type_sent AS d_result_sent, \
+    arrayMap(ip -> ifNull(toString(ip), ''), failures.sending_ip) AS d_sending_ip, failures.sending_ip_sent AS d_sending_ip_sent, \
+    failures.receiving_mx AS d_mx, failures.receiving_helo AS d_helo, \
+    arrayMap(ip -> ifNull(toString(ip), ''), failures.receiving_ip) AS d_receiving_ip, \
+    failures.receiving_ip_sent AS d_receiving_ip_sent, failures.sessions AS d_sessions, failures.reason AS d_reason, \
+    failures.additional AS d_additional, submission_id, toUnixTimestamp64Milli(received_at) AS received_ms, signer, key_day";
 
 #[derive(Row, Deserialize)]
 struct ItemRow {
@@ -45,8 +46,9 @@ struct ItemRow {
     warnings: Vec<String>,
 }
 
+/// A row with its failure details; `d_match` says of each whether it is meant.
 #[derive(Row, Deserialize)]
-struct DetailRow {
+pub(super) struct DetailRow {
     report_key: u128,
     day: u16,
     organization: String,
@@ -66,21 +68,43 @@ struct DetailRow {
     policy_strings: Vec<String>,
     policy_max_age: Option<u64>,
     mx_hosts: Vec<String>,
-    f_result: Vec<String>,
-    f_result_sent: Vec<String>,
-    f_sending_ip: Vec<String>,
-    f_sending_ip_sent: Vec<String>,
-    f_mx: Vec<String>,
-    f_helo: Vec<String>,
-    f_receiving_ip: Vec<String>,
-    f_receiving_ip_sent: Vec<String>,
-    f_sessions: Vec<Option<u64>>,
-    f_reason: Vec<String>,
-    f_additional: Vec<String>,
+    d_result: Vec<String>,
+    d_result_sent: Vec<String>,
+    d_sending_ip: Vec<String>,
+    d_sending_ip_sent: Vec<String>,
+    d_mx: Vec<String>,
+    d_helo: Vec<String>,
+    d_receiving_ip: Vec<String>,
+    d_receiving_ip_sent: Vec<String>,
+    d_sessions: Vec<Option<u64>>,
+    d_reason: Vec<String>,
+    d_additional: Vec<String>,
     #[serde(with = "clickhouse::serde::uuid")]
     submission_id: Uuid,
     received_ms: i64,
     signer: String,
+    pub(super) key_day: u16,
+    d_match: Vec<u8>,
+}
+
+impl DetailRow {
+    /// About how much memory the texts take, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let details = [
+            &self.d_result,
+            &self.d_result_sent,
+            &self.d_sending_ip,
+            &self.d_sending_ip_sent,
+            &self.d_mx,
+            &self.d_helo,
+            &self.d_receiving_ip,
+            &self.d_receiving_ip_sent,
+            &self.d_reason,
+            &self.d_additional,
+        ];
+        let texts = [&self.policy_strings, &self.mx_hosts, &self.warnings].into_iter().chain(details);
+        size_of::<Self>() + texts.flatten().map(|text| text.len() + size_of::<String>()).sum::<usize>()
+    }
 }
 
 #[derive(Row, Deserialize)]
@@ -127,7 +151,8 @@ impl TenantQueries {
     /// # Errors
     /// What the database answers.
     pub async fn report(&self, key: ReportKey) -> Result<Option<ReportDetail>, StoreError> {
-        let mut sql = Statement::new(format!("SELECT {ITEM_COLUMNS}, {DETAIL_COLUMNS} FROM reports FINAL WHERE "));
+        let mut sql = Statement::new(format!("SELECT {ITEM_COLUMNS}, {DETAIL_COLUMNS}, "));
+        sql.append(condition::matching(None)).push(" AS d_match FROM reports FINAL WHERE ");
         sql.bind("tenant = ?", self.tenant.as_str()).bind(" AND report_key = toUInt128(?) LIMIT 1", key.0);
         let rows: Vec<DetailRow> = self.store.fetch(DETAIL, sql).await?;
         let Some(row) = rows.into_iter().next() else { return Ok(None) };
@@ -138,7 +163,7 @@ impl TenantQueries {
         sql.bind(" AND submission_id = toUUID(?) LIMIT 1", id.0);
         let origins: Vec<OriginRow> = self.store.fetch_beside(id, DETAIL, sql).await?;
         let authentication = origins.into_iter().next().and_then(|row| some(row.authentication));
-        Ok(Some(detail(row, authentication)))
+        Ok(Some(ReportDetail { report: detail(row), authentication }))
     }
 }
 
@@ -159,19 +184,25 @@ fn item(row: ItemRow) -> ReportItem {
     }
 }
 
-fn detail(row: DetailRow, authentication: Option<String>) -> ReportDetail {
+pub(super) fn detail(row: DetailRow) -> WholeReport {
     let mut texts = Columns {
-        result: row.f_result.into_iter(),
-        result_sent: row.f_result_sent.into_iter(),
-        sending: row.f_sending_ip.into_iter().zip(row.f_sending_ip_sent),
-        mx: row.f_mx.into_iter(),
-        helo: row.f_helo.into_iter(),
-        receiving: row.f_receiving_ip.into_iter().zip(row.f_receiving_ip_sent),
-        reason: row.f_reason.into_iter(),
-        additional: row.f_additional.into_iter(),
+        result: row.d_result.into_iter(),
+        result_sent: row.d_result_sent.into_iter(),
+        sending: row.d_sending_ip.into_iter().zip(row.d_sending_ip_sent),
+        mx: row.d_mx.into_iter(),
+        helo: row.d_helo.into_iter(),
+        receiving: row.d_receiving_ip.into_iter().zip(row.d_receiving_ip_sent),
+        reason: row.d_reason.into_iter(),
+        additional: row.d_additional.into_iter(),
     };
-    ReportDetail {
-        failures: row.f_sessions.into_iter().map(|sessions| texts.next(sessions)).collect(),
+    WholeReport {
+        failures: row
+            .d_sessions
+            .into_iter()
+            .zip(row.d_match)
+            .map(|(sessions, is_meant)| (texts.next(sessions), is_meant != 0))
+            .filter_map(|(failure, is_meant)| is_meant.then_some(failure))
+            .collect(),
         contact: some(row.contact),
         day: Day(row.day.into()),
         domain_sent: some(row.domain_sent),
@@ -182,7 +213,6 @@ fn detail(row: DetailRow, authentication: Option<String>) -> ReportDetail {
         submission_id: SubmissionId(row.submission_id),
         received_at: UnixMillis(row.received_ms).rfc3339(),
         signer: some(row.signer),
-        authentication,
         item: item(ItemRow {
             report_key: row.report_key,
             day: row.day,

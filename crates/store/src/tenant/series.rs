@@ -1,6 +1,9 @@
 //! Sessions over time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use clickhouse::Row;
 use serde::Deserialize;
@@ -30,18 +33,29 @@ struct PointRow {
 }
 
 impl TenantQueries {
-    /// A series, by time and then by group; steps without reports are left out unless there is no `group_by`. By result type,
-    /// failed sessions are those of the failure details, and successful ones are 0: a session that succeeded has no result type.
+    /// A series, by time and then by group, with a point for every step and every group that occurs in the period; without
+    /// `group_by` there is the one group of all. By result type, failed sessions are those of the failure details, and successful
+    /// ones are 0: a session that succeeded has no result type.
     ///
     /// # Errors
-    /// [`StoreError::TooLarge`] beyond the limits of a query; else what the database answers.
-    pub async fn timeseries(&self, filter: &Filter, step: Step, by: &[SeriesDimension]) -> Result<Vec<Point>, StoreError> {
+    /// [`StoreError::TooManyPoints`] when it would have more than `points_max`; [`StoreError::TooLarge`] beyond the limits of a
+    /// query; else what the database answers.
+    pub async fn timeseries(
+        &self,
+        filter: &Filter,
+        step: Step,
+        by: &[SeriesDimension],
+        points_max: usize,
+    ) -> Result<Vec<Point>, StoreError> {
         let mut seen = BTreeSet::new();
         let by: Vec<_> = by.iter().copied().filter(|&dimension| seen.insert(dimension)).collect();
+        let steps = steps(filter, step);
+        let bounded = |groups: usize| match steps.len().saturating_mul(groups) {
+            points if points > points_max => Err(StoreError::TooManyPoints { steps: steps.len(), groups, points_max }),
+            _ => Ok(()),
+        };
+        bounded(1)?;
         let mut rows: Vec<PointRow> = self.store.fetch("make a series", self.series_statement(filter, step, &by)).await?;
-        if by.is_empty() {
-            return Ok(without_gaps(&rows, filter, step));
-        }
         let reporter = by.iter().position(|&dimension| dimension == SeriesDimension::Reporter);
         let mut spellings = Spellings::default();
         for row in &rows {
@@ -52,14 +66,20 @@ impl TenantQueries {
         for name in rows.iter_mut().filter_map(|row| reporter.and_then(|at| row.dimensions.get_mut(at))) {
             *name = spellings.of(name).to_owned();
         }
-        rows.sort_by(|a, b| (a.t, &a.dimensions).cmp(&(b.t, &b.dimensions)));
-        let point = |row: PointRow| Point {
-            t: Day(row.t.into()),
-            group: group(&by, &row.dimensions),
-            successful_sessions: row.ok,
-            failed_sessions: row.bad,
+        let mut groups: BTreeMap<&[String], BTreeMap<i32, (u64, u64)>> = BTreeMap::new();
+        if by.is_empty() {
+            groups.entry(&[]).or_default();
+        }
+        for row in &rows {
+            groups.entry(&row.dimensions).or_default().insert(row.t.into(), (row.ok, row.bad));
+        }
+        bounded(groups.len())?;
+        let groups: Vec<_> = groups.into_iter().map(|(values, known)| (Arc::new(group(&by, values)), known)).collect();
+        let point = |t: Day, (group, known): &(Arc<serde_json::Value>, BTreeMap<i32, (u64, u64)>)| {
+            let (successful_sessions, failed_sessions) = known.get(&t.0).copied().unwrap_or_default();
+            Point { t, group: Arc::clone(group), successful_sessions, failed_sessions }
         };
-        Ok(rows.into_iter().map(point).collect())
+        Ok(steps.iter().flat_map(|&t| groups.iter().map(move |group| point(t, group))).collect())
     }
 
     fn series_statement(&self, filter: &Filter, step: Step, by: &[SeriesDimension]) -> Statement {
@@ -120,6 +140,7 @@ fn name(dimension: SeriesDimension) -> &'static str {
 
 fn group(by: &[SeriesDimension], values: &[String]) -> serde_json::Value {
     match (by, values) {
+        ([], _) => serde_json::Value::Null,
         ([_], [only]) => value(only),
         _ => by
             .iter()
@@ -130,19 +151,14 @@ fn group(by: &[SeriesDimension], values: &[String]) -> serde_json::Value {
     }
 }
 
-/// One point for every step from the filter's first day to its last.
-fn without_gaps(rows: &[PointRow], filter: &Filter, step: Step) -> Vec<Point> {
-    let known: BTreeMap<i32, (u64, u64)> = rows.iter().map(|row| (row.t.into(), (row.ok, row.bad))).collect();
+/// The first day of every step from the filter's first day to its last.
+fn steps(filter: &Filter, step: Step) -> Vec<Day> {
     // What the database's Date holds: nothing can be outside.
     let (from, to) = (filter.from.0.clamp(0, u16::MAX.into()), filter.to.0.clamp(0, u16::MAX.into()));
-    let mut points = Vec::new();
-    let mut t = first_day(Day(from), step);
-    while filter.from <= filter.to && t.0 <= to {
-        let (successful_sessions, failed_sessions) = known.get(&t.0).copied().unwrap_or_default();
-        points.push(Point { t, group: serde_json::Value::Null, successful_sessions, failed_sessions });
-        t = next(t, step);
+    if filter.from > filter.to {
+        return Vec::new();
     }
-    points
+    std::iter::successors(Some(first_day(Day(from), step)), |&t| Some(next(t, step))).take_while(|t| t.0 <= to).collect()
 }
 
 /// The first day of the step that holds `day`. ISO 8601: a week starts on Monday; 1970-01-01 was a Thursday.

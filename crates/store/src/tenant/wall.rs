@@ -40,6 +40,19 @@ impl Walled {
         self.store.fetch_under(action, statement, &settings(&self.tenant, None)).await
     }
 
+    /// The rows that a query over the tenant's rows answers, one by one, until `take` says that it has enough; the rest is not read.
+    pub(crate) async fn fetch_while<T>(
+        &self,
+        action: &'static str,
+        statement: Statement,
+        take: impl FnMut(T) -> bool,
+    ) -> Result<(), StoreError>
+    where
+        T: clickhouse::RowOwned + clickhouse::RowRead,
+    {
+        self.store.fetch_while_under(action, statement, &settings(&self.tenant, None), take).await
+    }
+
     /// Every row that a query answers which may read one entry of the ledger too: that of a submission that led to a row of the
     /// tenant's.
     pub(crate) async fn fetch_beside<T>(

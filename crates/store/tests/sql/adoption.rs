@@ -1,7 +1,7 @@
 //! Rows that nobody owned move to the tenant that registers their domain.
 
 use tlsrpt_report::{Domain, ResultType};
-use tlsrpt_store::{Fates, UnclaimedDomain};
+use tlsrpt_store::{FailureOrder, Fates, UnclaimedDomain};
 
 use crate::support::{DAY, PolicyExt as _, all, client, config, figures, holding, insert, noon, policy, sent, store, tenant};
 
@@ -31,7 +31,7 @@ async fn a_domain_s_whole_history_moves_to_its_owner_and_nothing_else_does() {
     let acme = tenant("acme");
     assert_eq!(store.adopt(&acme, &names(&["example.com", "unheard.example"])).await.unwrap(), 121);
     assert_eq!(figures(&store, "acme").await, (130, 120, 121));
-    let failures = store.tenant(acme.clone()).failures(&all(), &[]).await.unwrap();
+    let failures = store.tenant(acme.clone()).failures(&all(), &[], FailureOrder::default()).await.unwrap();
     assert_eq!(failures[0].failed_sessions, 120, "failure details move along");
     assert_eq!(store.unclaimed_domains(None, 10).await.unwrap(), ["example.org"]);
     assert_eq!(store.adopt(&acme, &names(&["example.com"])).await.unwrap(), 0, "nothing is left to move");

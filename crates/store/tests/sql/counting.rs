@@ -1,9 +1,9 @@
 //! The counting rule: the same sessions under two policy types are counted once.
 
 use tlsrpt_report::{PolicyClass, ResultType};
-use tlsrpt_store::{FailureDimension, SeriesDimension, Step};
+use tlsrpt_store::{FailureDimension, FailureOrder, SeriesDimension, Step};
 
-use crate::support::{PolicyExt as _, all, figures, insert, noon, policy, sent, store, tenant};
+use crate::support::{POINTS_MAX, PolicyExt as _, all, day, figures, insert, noon, policy, sent, store, tenant};
 
 #[tokio::test]
 async fn sessions_under_sts_and_tlsa_of_one_report_are_the_same_sessions() {
@@ -31,11 +31,11 @@ async fn sessions_under_sts_and_tlsa_of_one_report_are_the_same_sessions() {
     assert_eq!((domains["example.com"].successful_sessions, domains["example.com"].failed_sessions), (1110, 13));
     assert_eq!((domains["example.org"].successful_sessions, domains["example.org"].reports), (5, 1));
 
-    let failures = queries.failures(&all(), &[FailureDimension::ResultType]).await.unwrap();
+    let failures = queries.failures(&all(), &[FailureDimension::ResultType], FailureOrder::default()).await.unwrap();
     assert_eq!(failures.len(), 1);
     assert_eq!(failures[0].failed_sessions, 12, "the same details under both types count once");
 
-    let points = queries.timeseries(&all(), Step::Day, &[SeriesDimension::PolicyType]).await.unwrap();
+    let points = queries.timeseries(&day(), Step::Day, &[SeriesDimension::PolicyType], POINTS_MAX).await.unwrap();
     let split: Vec<_> = points.iter().map(|point| (point.group.as_str().unwrap(), point.successful_sessions)).collect();
     assert_eq!(split, [("no-policy-found", 7), ("other", 3), ("sts", 100), ("tlsa", 1095)], "the split is shown as reported");
 }
@@ -50,7 +50,7 @@ async fn a_sum_beyond_64_bits_stays_at_its_greatest_value() {
     insert(&store, &[huge(1), huge(2)]).await;
     assert_eq!(figures(&store, "acme").await, (u64::MAX, u64::MAX, 2));
     let queries = store.tenant(tenant("acme"));
-    assert_eq!(queries.failures(&all(), &[]).await.unwrap()[0].failed_sessions, u64::MAX);
+    assert_eq!(queries.failures(&all(), &[], FailureOrder::default()).await.unwrap()[0].failed_sessions, u64::MAX);
     let mut expired = all();
     expired.result_types = vec!["certificate-expired".to_owned()];
     assert_eq!(queries.summary(&expired).await.unwrap().failed_sessions, u64::MAX);
@@ -76,7 +76,7 @@ async fn a_reporter_is_one_however_it_is_spelled_and_shown_as_it_spells_itself_n
     insert(&store, &[from(0, 1, "Google Inc."), from(1, 2, " GOOGLE inc. "), from(0, 3, "Microsoft")]).await;
     let queries = store.tenant(tenant("acme"));
     assert_eq!(queries.summary(&all()).await.unwrap().reporters, 2);
-    let points = queries.timeseries(&all(), Step::Month, &[SeriesDimension::Reporter]).await.unwrap();
+    let points = queries.timeseries(&day(), Step::Month, &[SeriesDimension::Reporter], POINTS_MAX).await.unwrap();
     let groups: Vec<_> = points.iter().map(|point| (point.group.as_str().unwrap(), point.successful_sessions)).collect();
     assert_eq!(groups, [("GOOGLE inc.", 20), ("Microsoft", 10)]);
 }

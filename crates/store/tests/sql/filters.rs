@@ -2,9 +2,9 @@
 
 use tlsrpt_record::FailureRecord;
 use tlsrpt_report::{Domain, PolicyClass, ResultType, Trust};
-use tlsrpt_store::{FailureDimension, Filter, SeriesDimension, Step, Store};
+use tlsrpt_store::{FailureDimension, FailureOrder, Filter, SeriesDimension, Step, Store};
 
-use crate::support::{DAY, PolicyExt as _, all, failure, insert, noon, policy, sent, store, tenant};
+use crate::support::{DAY, POINTS_MAX, PolicyExt as _, all, failure, insert, noon, policy, sent, store, tenant};
 
 /// Powers of two, so that a sum tells which reports are in it.
 async fn reports() -> Store {
@@ -49,14 +49,14 @@ async fn check(store: &Store, change: impl FnOnce(&mut Filter), successful: u64,
     // Every other query understands the filter the same way.
     let (listed, _) = queries.reports(&filter, 100, None).await.expect("reports");
     assert_eq!(listed.iter().map(|report| report.successful_sessions.unwrap()).sum::<u64>(), successful, "{filter:?}");
-    let points = queries.timeseries(&filter, Step::Month, &[SeriesDimension::Domain]).await.expect("series");
+    let points = queries.timeseries(&filter, Step::Month, &[SeriesDimension::Domain], POINTS_MAX).await.expect("series");
     let summed = points.iter().fold((0, 0), |(ok, bad), point| (ok + point.successful_sessions, bad + point.failed_sessions));
     assert_eq!(summed, (successful, failed), "{filter:?}");
     let domains = queries.domains(&filter).await.expect("domains");
     assert_eq!(domains.values().map(|figures| figures.failed_sessions).sum::<u64>(), failed, "{filter:?}");
-    let failures = queries.failures(&filter, &[FailureDimension::ReceivingMx]).await.expect("failures");
+    let failures = queries.failures(&filter, &[FailureDimension::ReceivingMx], FailureOrder::default()).await.expect("failures");
     assert_eq!(failures.iter().map(|group| group.failed_sessions).sum::<u64>(), failed, "{filter:?}");
-    let by_result = queries.timeseries(&filter, Step::Day, &[SeriesDimension::ResultType]).await.expect("series by result");
+    let by_result = queries.timeseries(&filter, Step::Day, &[SeriesDimension::ResultType], POINTS_MAX).await.expect("series by result");
     assert_eq!(by_result.iter().map(|point| point.failed_sessions).sum::<u64>(), failed, "{filter:?}");
 }
 

@@ -84,7 +84,7 @@ async fn a_tenant_sees_who_signed_its_report_before_and_after_it_became_its_own(
     assert_eq!(store.tenant(acme.clone()).report(key).await.unwrap(), None);
     store.adopt(&acme, &["example.com".to_owned()]).await.unwrap();
     let report = store.tenant(acme.clone()).report(key).await.unwrap().unwrap();
-    assert_eq!(report.signer.as_deref(), Some("google.com"));
+    assert_eq!(report.report.signer.as_deref(), Some("google.com"));
     assert_eq!(report.authentication.as_deref(), Some("dkim=pass header.d=google.com"));
     let raw = store.tenant(acme).raw(key).await.unwrap().unwrap();
     assert_eq!(raw.channel, Channel::Smtp);
@@ -100,12 +100,12 @@ async fn a_verdict_that_is_not_there_yet_loses_to_every_other_and_gives_way_to_t
         let known = deferred.clone().replayed(60, report()).mail(verdict, false);
         insert(&store, &[known]).await;
         let report = store.tenant(tenant("acme")).report(policy("acme", "example.com", 1).key).await.unwrap().unwrap();
-        assert_eq!(report.item.trust, verdict.as_str());
+        assert_eq!(report.report.item.trust, verdict.as_str());
         assert_eq!(figures(&store, "acme").await, (10, 0, 1));
         // A late redelivery of what was before changes nothing.
         insert(&store, std::slice::from_ref(&deferred)).await;
         let report = store.tenant(tenant("acme")).report(policy("acme", "example.com", 1).key).await.unwrap().unwrap();
-        assert_eq!(report.item.trust, verdict.as_str());
+        assert_eq!(report.report.item.trust, verdict.as_str());
     }
     let store = store().await;
     let deferred = sent(noon(0), 1, report()).mail(Trust::None, true);

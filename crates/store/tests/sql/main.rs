@@ -3,6 +3,7 @@
 
 mod adoption;
 mod counting;
+mod export;
 mod filters;
 mod groups;
 mod keys;

@@ -278,6 +278,14 @@ pub(crate) fn all() -> Filter {
     }
 }
 
+/// [`DAY`] alone.
+pub(crate) fn day() -> Filter {
+    Filter { from: DAY, to: DAY, ..all() }
+}
+
+/// More points than any series of these tests has.
+pub(crate) const POINTS_MAX: usize = 100_000;
+
 /// Successful, failed, reports, by the summary of everything.
 pub(crate) async fn figures(store: &Store, owner: &str) -> (u64, u64, u64) {
     let summary = store.tenant(tenant(owner)).summary(&all()).await.expect("summary");
