@@ -91,9 +91,12 @@ impl Row {
     }
 }
 
+/// Successful and failed sessions by policy type.
+type ByType = BTreeMap<&'static str, (u64, u64)>;
+
 /// Sums by the counting rule: within one report and domain the greater of sts and tlsa, and what is of neither.
 #[derive(Default)]
-struct Sum(BTreeMap<(usize, String), BTreeMap<&'static str, (u64, u64)>>);
+struct Sum(BTreeMap<(usize, String), ByType>);
 
 impl Sum {
     fn add(&mut self, row: &Row, successful: u64, failed: u64) {
@@ -101,7 +104,7 @@ impl Sum {
         *one = (one.0 + successful, one.1 + failed);
     }
     fn total(&self) -> (u64, u64) {
-        let of = |types: &BTreeMap<&str, (u64, u64)>, pick: fn(&(u64, u64)) -> u64| {
+        let of = |types: &ByType, pick: fn(&(u64, u64)) -> u64| {
             let one = |name: &str| types.get(name).map_or(0, pick);
             one("sts").max(one("tlsa")) + one("no-policy-found") + one("other")
         };

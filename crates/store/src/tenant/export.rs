@@ -1,7 +1,7 @@
 //! Whole reports one after the other, for an export of any size.
 //!
-//! The order is that of the sorting key, in which the table is stored: a page begins where the one before ended and reads no more
-//! than it gives. A row's place never changes, so what arrives meanwhile neither repeats nor skips a report.
+//! The order is that of the sorting key, in which the table is stored: the database begins where the page before ended and stops
+//! once a page is full, so a page costs the same however many reports there are. A row's place never changes, so what arrives meanwhile neither repeats nor skips a report.
 
 use tlsrpt_report::{Day, ReportKey};
 

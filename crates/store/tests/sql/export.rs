@@ -24,7 +24,7 @@ async fn an_export_has_every_report_once_whatever_its_pages_are_and_nothing_of_o
     let domains = ["example.co", "example.com", "mail.example.com", "xn--bcher-kva.example"];
     let report = |n: u128| {
         let policy = policy("acme", domains[usize::try_from(n % 4).unwrap()], n).failure(ResultType::CertificateExpired, 1);
-        let policy = if n % 7 == 0 { policy.undated() } else { policy.day(DAY.plus(-i32::try_from(n % 90).unwrap())) };
+        let policy = if n.is_multiple_of(7) { policy.undated() } else { policy.day(DAY.plus(-i32::try_from(n % 90).unwrap())) };
         sent(noon(0), n, vec![policy, super::support::policy("beta", "example.org", n)])
     };
     let reports: Vec<_> = (0..60).map(report).collect();
