@@ -32,6 +32,7 @@ impl KeyUses {
 
     /// When these keys were last used, here or anywhere; none of all when the database cannot tell in time.
     pub(crate) async fn last(&self, store: &Store, key_ids: Vec<String>) -> Option<BTreeMap<String, UnixSeconds>> {
+        // Before the database is asked: what is written in between is in both, and never in neither.
         let unwritten: Vec<(String, UnixSeconds)> =
             self.locked(|uses| key_ids.iter().filter_map(|id| uses.get(&**id).map(|&at| (id.clone(), at))).collect());
         let written = tokio::time::timeout(READ_TIMEOUT, store.key_uses(key_ids)).await;
@@ -74,20 +75,14 @@ impl KeyUses {
     }
 
     async fn write_once(&self, store: &Store) -> Result<(), StoreError> {
-        let taken: BTreeMap<Box<str>, UnixSeconds> = self.locked(std::mem::take).into_iter().collect();
-        if taken.is_empty() {
+        let unwritten: BTreeMap<Box<str>, UnixSeconds> = self.locked(|uses| uses.iter().map(|(id, &at)| (id.clone(), at)).collect());
+        if unwritten.is_empty() {
             return Ok(());
         }
-        let written = store.note_key_uses(&taken).await;
-        if written.is_err() {
-            self.locked(|uses| {
-                for (id, at) in taken {
-                    let last = uses.entry(id).or_insert(at);
-                    *last = at.max(*last);
-                }
-            });
-        }
-        written
+        store.note_key_uses(&unwritten).await?;
+        // Only now, so that a list shows a use that is on its way; one that came meanwhile stays for the next time.
+        self.locked(|uses| uses.retain(|id, at| unwritten.get(id) != Some(at)));
+        Ok(())
     }
 
     fn locked<T>(&self, work: impl FnOnce(&mut HashMap<Box<str>, UnixSeconds>) -> T) -> T {

@@ -52,12 +52,15 @@ async fn every_line_is_answered_in_order_and_the_same_lines_again_change_nothing
     assert_eq!(api.admin("/admin/v1/tenants/bolt").await["keys"], 2);
 }
 
+/// Status, kind, name and nearest known name of a problem.
+type Refused<'a> = Option<(u16, &'a str, Option<&'a str>, Option<&'a str>)>;
+
 #[tokio::test]
 async fn a_bad_line_is_refused_with_its_reason_and_its_neighbours_are_brought_in() {
     let api = Api::start_without_pipeline(QueryConfig { import_line_max_bytes: 300, ..QueryConfig::default() }).await;
     api.tenant("old", &["old.example"]).await;
     let long = format!(r#"{{"tenant":"long","name":"{}"}}"#, "x".repeat(300));
-    let cases: &[(&str, Option<(u16, &str, Option<&str>, Option<&str>)>)] = &[
+    let cases: &[(&str, Refused<'_>)] = &[
         (r#"{"tenant":"a","name":"A","domain":"a.example"}"#, None),
         ("not json", Some((400, "invalid-body", None, None))),
         ("", Some((400, "invalid-body", None, None))),

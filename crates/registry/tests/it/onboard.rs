@@ -87,12 +87,12 @@ async fn a_refused_line_leaves_nothing_of_itself_and_the_lines_beside_it_alone()
 async fn a_key_whose_namesake_has_expired_is_made_anew() {
     let fixture = Fixture::new().await;
     let registry = &fixture.registry;
-    let soon = NewKey { expires_at: Some(UnixMillis(now().0 + 300)), ..NewKey::named("ci") };
+    let soon = NewKey { expires_at: Some(UnixMillis(now().0 + 3_000)), ..NewKey::named("ci") };
     let batch = [Onboarding { keys: vec![soon], ..bring("a", Some("A"), &[], &[]) }];
     assert_eq!(outcomes(registry, &batch).await, ["new"]);
     let wanted = [bring("a", None, &[], &["ci"])];
     assert_eq!(outcomes(registry, &wanted).await, ["same"]);
-    tokio::time::sleep(std::time::Duration::from_millis(350)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(3_050)).await;
     assert_eq!(outcomes(registry, &wanted).await, ["new"]);
 }
 

@@ -129,7 +129,7 @@ impl Import {
         while let Some(batch) = lines.next_batch()? {
             anyhow::ensure!(
                 self.keys_out.is_some() || !batch.brings_keys,
-                "lines {} and after bring keys, whose secrets are shown once: say with --keys-out where they go",
+                "from line {} on there are lines that bring keys, whose secrets are shown once: say with --keys-out where they go",
                 batch.first
             );
             self.bring_batch(batch.first, &batch.lines).await?;
