@@ -51,7 +51,13 @@ impl Registry {
     /// The tenant that a presented API key belongs to; compares hashes in constant time.
     #[must_use]
     pub fn authenticate(&self, secret: &str) -> Option<TenantId> {
-        self.followed.view.read().authenticate(secret).cloned()
+        self.followed.view.read().authenticate(secret).map(|(_, tenant)| tenant.clone())
+    }
+
+    /// The id of a presented API key, and the tenant that it belongs to; as [`Registry::authenticate`].
+    #[must_use]
+    pub fn authenticate_key(&self, secret: &str) -> Option<(String, TenantId)> {
+        self.followed.view.read().authenticate(secret).map(|(id, tenant)| (id.to_owned(), tenant.clone()))
     }
 
     /// One tenant.

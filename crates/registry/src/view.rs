@@ -141,13 +141,13 @@ impl View {
         keys
     }
 
-    /// The tenant of a presented secret. A secret that names no key costs the same hash and the same comparison.
-    pub(crate) fn authenticate(&self, presented: &str) -> Option<&TenantId> {
+    /// The id and the tenant of a presented secret. A secret that names no key costs the same hash and the same comparison.
+    pub(crate) fn authenticate(&self, presented: &str) -> Option<(&str, &TenantId)> {
         let (id, hash) = secret::read(presented);
-        let key = self.keys.get(id);
-        let expected = key.map_or(&[0; 32], |key| &key.sha256);
+        let entry = self.keys.get_key_value(id);
+        let expected = entry.map_or(&[0; 32], |(_, key)| &key.sha256);
         let equal = bool::from(hash.ct_eq(expected));
-        key.filter(|_| equal).map(|key| &key.tenant)
+        entry.filter(|_| equal).map(|(id, key)| (&**id, &key.tenant))
     }
 }
 
