@@ -1,7 +1,7 @@
 //! Who asks. The state of the role is closed: what it holds is reached through [`Operator`] or [`TenantKey`] only, and these
 //! exist only where a key was checked.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Instant};
 
 use axum::{
     extract::FromRequestParts,
@@ -16,10 +16,14 @@ use tlsrpt_store::{Store, TenantQueries};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
+    admission::{Place, Places},
     adoption::Claims,
+    audit::{self, Actor, Audits},
     config::QueryConfig,
     pending::Pipeline,
     problem::{Kind, Problem},
+    rates::Rates,
+    scope::Scope,
 };
 
 /// The operator's key, held as its SHA-256 only.
@@ -75,6 +79,9 @@ struct Inner {
     claims: Claims,
     admin_key: Option<AdminKey>,
     places_for_submissions: Arc<Semaphore>,
+    audits: Audits,
+    rates: Rates,
+    places: Places,
     config: QueryConfig,
 }
 
@@ -85,10 +92,12 @@ impl App {
         pipeline: Pipeline,
         claims: Claims,
         admin_key: Option<AdminKey>,
+        audits: Audits,
         config: QueryConfig,
     ) -> Self {
+        let (rates, places) = (Rates::new(&config.rate), Places::new(&config));
         let places_for_submissions = Arc::new(Semaphore::new(config.submissions_in_flight_max.min(Semaphore::MAX_PERMITS)));
-        Self(Arc::new(Inner { store, registry, pipeline, claims, admin_key, places_for_submissions, config }))
+        Self(Arc::new(Inner { store, registry, pipeline, claims, admin_key, places_for_submissions, audits, rates, places, config }))
     }
 
     /// The limits; with the place below the one thing that needs no key.
@@ -99,6 +108,29 @@ impl App {
     /// A place among the submissions that are taken in at one time; none when all are taken.
     pub(crate) fn place_for_submission(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.places_for_submissions).try_acquire_owned().ok()
+    }
+
+    /// The key that a request presents, if its address may present one.
+    fn presented<'p>(&self, parts: &'p Parts) -> Result<&'p str, Problem> {
+        self.0.rates.may_present(Scope::of(parts)?.remote_ip(), Instant::now())?;
+        bearer(&parts.headers)
+    }
+
+    /// The problem of a key that does not open the route; counts it.
+    fn refused(&self, parts: &Parts) -> Problem {
+        if let Ok(scope) = Scope::of(parts) {
+            self.0.rates.failed(scope.remote_ip(), Instant::now());
+        }
+        unknown_key()
+    }
+
+    /// What has to happen between knowing who asks and letting it in: its requests are counted, and its act is audited.
+    async fn let_in(&self, parts: &mut Parts, actor: Actor) -> Result<(), Problem> {
+        let scope = Scope::of(parts)?;
+        let (standing, counted) = self.0.rates.count(&actor);
+        scope.stands(standing);
+        counted?;
+        audit::begin(parts, &self.0.audits, &scope, actor).await
     }
 }
 
@@ -133,10 +165,13 @@ impl Operator {
 impl FromRequestParts<App> for Operator {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let key = bearer(&parts.headers)?;
+        let key = app.presented(parts)?;
         match &app.0.admin_key {
-            Some(admin) if admin.is(key) => Ok(Self(app.clone())),
-            Some(_) => Err(unknown_key()),
+            Some(admin) if admin.is(key) => {
+                app.let_in(parts, Actor::admin()).await?;
+                Ok(Self(app.clone()))
+            }
+            Some(_) => Err(app.refused(parts)),
             None => Err(Problem::new(
                 Kind::KeyUnknown,
                 "No admin key is set here, so the operator's routes are closed. Start the role with an admin key.",
@@ -150,6 +185,7 @@ pub(crate) struct TenantKey {
     /// The tenant's queries.
     pub(crate) queries: TenantQueries,
     tenant: TenantId,
+    place: Arc<Place>,
     app: App,
 }
 
@@ -158,14 +194,22 @@ impl TenantKey {
     pub(crate) fn domains(&self) -> Vec<ClaimedDomain> {
         self.app.0.registry.domains(&self.tenant)
     }
+
+    /// The request's place among those of tenants that are worked on. What goes on for the request after its handler is done keeps a
+    /// clone: the stream of an answer, work on another thread.
+    pub(crate) fn place(&self) -> Arc<Place> {
+        Arc::clone(&self.place)
+    }
 }
 
 impl FromRequestParts<App> for TenantKey {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let key = bearer(&parts.headers)?;
-        let tenant = app.0.registry.authenticate(key).ok_or_else(unknown_key)?;
-        Ok(Self { queries: app.0.store.tenant(tenant.clone()), tenant, app: app.clone() })
+        let key = app.presented(parts)?;
+        let (key_id, tenant) = app.0.registry.authenticate_key(key).ok_or_else(|| app.refused(parts))?;
+        app.let_in(parts, Actor::tenant(&key_id, tenant.as_str())).await?;
+        let place = Arc::new(app.0.places.take(&tenant).await?);
+        Ok(Self { queries: app.0.store.tenant(tenant.clone()), tenant, place, app: app.clone() })
     }
 }
 

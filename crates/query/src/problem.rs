@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     PublicSuffix,
     QueryTooLarge,
     PayloadTooLarge,
+    RateLimited,
+    TenantBusy,
     Overloaded,
     TimedOut,
     StoreUnavailable,
@@ -57,6 +59,8 @@ impl Kind {
             Self::PublicSuffix => (StatusCode::UNPROCESSABLE_ENTITY, "public-suffix", "A public suffix cannot be claimed"),
             Self::QueryTooLarge => (StatusCode::UNPROCESSABLE_ENTITY, "query-too-large", "The query is larger than its limits allow"),
             Self::PayloadTooLarge => (StatusCode::UNPROCESSABLE_ENTITY, "payload-too-large", "The payload is larger than the log takes"),
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests came"),
+            Self::TenantBusy => (StatusCode::TOO_MANY_REQUESTS, "tenant-busy", "Too many requests of the tenant are being worked on"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests are being worked on"),
             Self::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, "timed-out", "The request took longer than it may"),
             Self::StoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "The database cannot be asked now"),
@@ -66,10 +70,11 @@ impl Kind {
         }
     }
 
-    fn retry_after(self) -> Option<&'static str> {
+    /// Seconds, unless the problem itself says how many.
+    fn retry_after(self) -> Option<u64> {
         match self {
-            Self::Overloaded => Some("1"),
-            Self::TimedOut | Self::StoreUnavailable | Self::LogUnavailable | Self::RegistryUnavailable => Some("5"),
+            Self::RateLimited | Self::TenantBusy | Self::Overloaded => Some(1),
+            Self::TimedOut | Self::StoreUnavailable | Self::LogUnavailable | Self::RegistryUnavailable => Some(5),
             _ => None,
         }
     }
@@ -98,6 +103,7 @@ pub(crate) struct Problem {
     /// The parameter or field that is meant.
     name: Option<String>,
     did_you_mean: Option<&'static str>,
+    retry_after: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -117,7 +123,7 @@ const ECHO_MAX_CHARS: usize = 80;
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, detail: detail.into(), name: None, did_you_mean: None }
+        Self { kind, detail: detail.into(), name: None, did_you_mean: None, retry_after: kind.retry_after() }
     }
 
     /// The parameter or field that is meant.
@@ -131,6 +137,13 @@ impl Problem {
     #[must_use]
     pub(crate) fn did_you_mean(mut self, nearest: Option<&'static str>) -> Self {
         self.did_you_mean = nearest;
+        self
+    }
+
+    /// When to try again, in seconds.
+    #[must_use]
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -222,8 +235,8 @@ impl IntoResponse for Problem {
         let mut response = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = self.kind.retry_after() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.kind.ends_connection() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

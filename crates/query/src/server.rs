@@ -3,7 +3,10 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
 use axum::{Router, middleware::from_fn_with_state};
-use hyper::server::conn::http1;
+use hyper::{
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -20,14 +23,17 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 use crate::{
+    admission::{Admission, admit},
     adoption::Claims,
+    audit::{self, Audits},
     auth::{AdminKey, App},
     config::QueryConfig,
     metrics::QueryMetrics,
-    middleware::{Admission, admit, observe},
+    middleware::observe,
     pending::Pipeline,
     problem::{Kind, Problem},
-    routes::routes,
+    routes::{Route, routes},
+    scope::Peer,
 };
 
 /// What the role works with.
@@ -36,7 +42,7 @@ pub struct Parts {
     pub store: Store,
     /// Tenants, domains and keys.
     pub registry: Arc<Registry>,
-    /// The log: what is pending, and replay.
+    /// The log: what is pending, replay, and what is audited.
     pub log: Arc<dyn Log>,
     /// The operator's key; without one the operator's routes are closed.
     pub admin_key: Option<AdminKey>,
@@ -97,8 +103,13 @@ impl Query {
                 () = shutdown.cancelled() => break,
             };
             match stream {
-                Ok((stream, _)) => {
-                    let connection = graceful.watch(http.serve_connection(prepared(stream), TowerToHyperService::new(router.clone())));
+                Ok((stream, addr)) => {
+                    let service = TowerToHyperService::new(router.clone());
+                    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+                        request.extensions_mut().insert(Peer(addr));
+                        service.call(request)
+                    });
+                    let connection = graceful.watch(http.serve_connection(prepared(stream), service));
                     tokio::spawn(async move {
                         if let Err(error) = connection.await {
                             tracing::debug!(%error, "connection ended");
@@ -127,10 +138,16 @@ fn prepared(stream: TcpStream) -> TokioIo<TcpStream> {
 
 fn router(config: &QueryConfig, parts: Parts) -> Router {
     let Parts { store, registry, log, admin_key, claims, metrics } = parts;
-    let app = App::new(store, registry, Pipeline::new(log), claims, admin_key, config.clone());
-    let admission = Admission::new(config.requests_in_flight_max, config.request_timeout());
+    let audits = Audits::new(Arc::clone(&log));
+    let app = App::new(store, registry, Pipeline::new(log), claims, admin_key, audits.clone(), config.clone());
+    let admission = Admission::new(config);
+    // Here and not in the handlers, so that no route is forgotten.
+    let handler = |route: &Route| match audit::audited(route) {
+        Some(audited) => (route.handler)().layer(from_fn_with_state((audits.clone(), Arc::new(audited)), audit::record)),
+        None => (route.handler)(),
+    };
     routes()
-        .fold(Router::new(), |router, route| router.route(route.path, (route.handler)()))
+        .fold(Router::new(), |router, route| router.route(route.path, handler(route)))
         .method_not_allowed_fallback(async || {
             Problem::new(Kind::MethodNotAllowed, "The `Allow` header of this answer tells the methods that it takes.")
         })

@@ -7,6 +7,7 @@ use tlsrpt_registry::ApiKey;
 
 use super::tenants::existing;
 use crate::{
+    audit::Note,
     auth::Operator,
     body_fields::Fields,
     parameters::{Asked, Nothing},
@@ -42,6 +43,7 @@ pub(crate) struct Keys {
 
 pub(crate) async fn create(
     operator: Operator,
+    note: Note,
     path: Segments,
     _: Asked<Nothing>,
     fields: Fields,
@@ -50,6 +52,7 @@ pub(crate) async fn create(
     let fields = fields.known(&["name"])?;
     let name = fields.text("name")?.trim().to_owned();
     let (entry, key) = operator.command(|registry| async move { registry.create_key(&id, name).await }).await?;
+    note.target(&entry.id);
     Ok((StatusCode::CREATED, Json(NewKey { entry: entry.into(), key })))
 }
 

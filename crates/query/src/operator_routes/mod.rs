@@ -1,5 +1,6 @@
 //! What the operator may ask and do. Each handler takes an `Operator` first.
 
+mod audit;
 mod domains;
 mod import;
 mod keys;
@@ -41,4 +42,5 @@ pub(crate) static ROUTES: &[Route] = &[
     operator(Method::GET, "/admin/v1/submissions/{id}/raw", || get(submissions::raw)),
     operator(Method::POST, "/admin/v1/submissions/{id}/replay", || post(submissions::replay)),
     operator(Method::GET, "/admin/v1/ledger", || get(ledger::answer)),
+    operator(Method::GET, "/admin/v1/audit", || get(audit::list)),
 ];

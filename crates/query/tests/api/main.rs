@@ -2,10 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::float_cmp)]
 
 mod adoption;
+mod audit;
+mod audit_log;
 mod harness;
+mod held_database;
 mod import;
 mod isolation;
 mod ledger;
+mod limits;
 mod mails;
 mod operator;
 mod problems;
