@@ -39,7 +39,7 @@ async fn what_was_done_is_listed_once_with_its_outcome_however_often_its_entries
     assert_eq!((ids(&items), next), (vec![2, 1], None));
     assert_eq!((items[0].status, items[1].status, items[1].target.as_deref()), (None, Some(201), Some("a.example")));
     assert_eq!((items[1].actor.kind.as_str(), items[1].actor.id.as_deref()), ("operator", Some("admin")));
-    assert_eq!((items[1].at.as_str(), items[1].remote_ip.as_deref()), ("2026-05-13T12:00:00Z", Some("192.0.2.7")));
+    assert_eq!((items[1].at.as_str(), items[1].remote_ip.as_deref()), ("2026-05-13T12:00:00.000Z", Some("192.0.2.7")));
 }
 
 #[tokio::test]
