@@ -29,7 +29,7 @@ fn ids(items: &[AuditItem]) -> Vec<u128> {
 async fn what_was_done_is_listed_once_with_its_outcome_however_often_its_entries_come() {
     let store = store().await;
     let (tried, done, lost) = (entry(noon(0), 1, None), entry(noon(0), 1, Some(201)), entry(noon(1), 2, None));
-    store.insert_audit(&[tried.clone()]).await.unwrap();
+    store.insert_audit(std::slice::from_ref(&tried)).await.unwrap();
     let (items, _) = store.audit(&AuditFilter::default(), 10, None).await.unwrap();
     assert_eq!((items.len(), items[0].status), (1, None));
     for _ in 0..2 {
