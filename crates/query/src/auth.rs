@@ -1,7 +1,7 @@
 //! Who asks. The state of the role is closed: what it holds is reached through [`Operator`], [`Support`] or [`TenantKey`] only, and
 //! these exist only where a key was checked, with the role or the scope that their type names.
 
-use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc};
+use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc, time::Instant};
 
 use axum::{
     extract::FromRequestParts,
@@ -16,12 +16,16 @@ use tlsrpt_store::{Store, TenantQueries};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
+    admission::{Place, Places},
     adoption::Claims,
+    audit::{self, Actor, Audits},
     clock::now,
     config::QueryConfig,
     key_uses::KeyUses,
     pending::Pipeline,
     problem::{Kind, Problem},
+    rates::Rates,
+    request_scope::RequestScope,
     routes::Audience,
 };
 
@@ -80,6 +84,9 @@ struct Inner {
     uses: KeyUses,
     places_for_submissions: Arc<Semaphore>,
     places_for_imports: Arc<Semaphore>,
+    audits: Audits,
+    rates: Rates,
+    places: Places,
     config: QueryConfig,
 }
 
@@ -91,11 +98,24 @@ impl App {
         claims: Claims,
         admin_key: Option<AdminKey>,
         uses: KeyUses,
+        audits: Audits,
         config: QueryConfig,
     ) -> Self {
-        let places = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
-        let (places_for_submissions, places_for_imports) = (places(config.submissions_in_flight_max), places(config.imports_in_flight_max));
-        Self(Arc::new(Inner { store, registry, pipeline, claims, admin_key, uses, places_for_submissions, places_for_imports, config }))
+        let semaphore = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
+        Self(Arc::new(Inner {
+            store,
+            registry,
+            pipeline,
+            claims,
+            admin_key,
+            uses,
+            places_for_submissions: semaphore(config.submissions_in_flight_max),
+            places_for_imports: semaphore(config.imports_in_flight_max),
+            audits,
+            rates: Rates::new(&config.rate),
+            places: Places::new(&config),
+            config,
+        }))
     }
 
     /// The limits; with the places below the one thing that needs no key.
@@ -113,18 +133,46 @@ impl App {
         Arc::clone(&self.0.places_for_imports).try_acquire_owned().ok()
     }
 
-    /// Who presents this key, when it is an operator's and does what is `needed`.
-    fn operator(&self, headers: &HeaderMap, needed: Role) -> Result<(), Problem> {
-        let key = bearer(headers)?;
-        if self.0.admin_key.as_ref().is_some_and(|admin| admin.is(key)) {
-            return Ok(());
+    /// The key that a request presents, if its address may present one.
+    fn presented<'p>(&self, parts: &'p Parts) -> Result<&'p str, Problem> {
+        self.0.rates.may_present(RequestScope::of(parts)?.remote_ip(), Instant::now())?;
+        bearer(&parts.headers)
+    }
+
+    /// The problem of a key that does not open the route; counts it.
+    fn refused(&self, parts: &Parts) -> Problem {
+        if let Ok(scope) = RequestScope::of(parts) {
+            self.0.rates.failed(scope.remote_ip(), Instant::now());
         }
-        let now = now();
-        let Some(grant) = self.0.registry.authenticate_operator(key, now) else {
-            return Err(if self.0.admin_key.is_some() { unknown_key() } else { no_admin_key() });
+        unknown_key()
+    }
+
+    /// What has to happen between knowing who asks and letting it in: its requests are counted, and its act is audited. A key that
+    /// is known and does not do what is `needed` is counted too, and has done nothing.
+    async fn let_in(&self, parts: &mut Parts, actor: Actor, needed: Result<(), Problem>) -> Result<(), Problem> {
+        let scope = RequestScope::of(parts)?;
+        let (standing, counted) = self.0.rates.count(&actor);
+        scope.stands(standing);
+        counted?;
+        needed?;
+        audit::begin(parts, &self.0.audits, &scope, actor).await
+    }
+
+    /// Lets in who presents an operator's key that does what is `needed`.
+    async fn let_in_operator(&self, parts: &mut Parts, needed: Role) -> Result<(), Problem> {
+        let key = self.presented(parts)?;
+        let (actor, role) = if self.0.admin_key.as_ref().is_some_and(|admin| admin.is(key)) {
+            (Actor::admin(), Role::Admin)
+        } else {
+            let now = now();
+            let Some(grant) = self.0.registry.authenticate_operator(key, now) else {
+                return Err(if self.0.admin_key.is_some() { self.refused(parts) } else { no_admin_key() });
+            };
+            self.0.uses.note(&grant.key_id, now);
+            (Actor::operator(&grant.key_id), grant.role)
         };
-        self.0.uses.note(&grant.key_id, now);
-        if grant.role.covers(needed) { Ok(()) } else { Err(role_missing(grant.role, needed)) }
+        let needed = if role.covers(needed) { Ok(()) } else { Err(role_missing(role, needed)) };
+        self.let_in(parts, actor, needed).await
     }
 }
 
@@ -160,7 +208,7 @@ impl Key for Support {
 impl FromRequestParts<App> for Support {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        app.operator(&parts.headers, Role::Support)?;
+        app.let_in_operator(parts, Role::Support).await?;
         Ok(Self(app.clone()))
     }
 }
@@ -199,7 +247,7 @@ impl Key for Operator {
 impl FromRequestParts<App> for Operator {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        app.operator(&parts.headers, Role::Admin)?;
+        app.let_in_operator(parts, Role::Admin).await?;
         Ok(Self(Support(app.clone())))
     }
 }
@@ -229,6 +277,7 @@ pub(crate) struct TenantKey<S = Read> {
     /// The tenant's queries.
     pub(crate) queries: TenantQueries,
     tenant: TenantId,
+    place: Arc<Place>,
     app: App,
     scope: PhantomData<S>,
 }
@@ -237,6 +286,12 @@ impl<S> TenantKey<S> {
     /// The tenant's domains, by name.
     pub(crate) fn domains(&self) -> Vec<ClaimedDomain> {
         self.app.0.registry.domains(&self.tenant)
+    }
+
+    /// The request's place among those of tenants that are worked on. What goes on for the request after its handler is done keeps a
+    /// clone: the stream of an answer, work on another thread.
+    pub(crate) fn place(&self) -> Arc<Place> {
+        Arc::clone(&self.place)
     }
 }
 
@@ -247,15 +302,15 @@ impl<S: ScopeType> Key for TenantKey<S> {
 impl<S: ScopeType> FromRequestParts<App> for TenantKey<S> {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let key = bearer(&parts.headers)?;
+        let key = app.presented(parts)?;
         let now = now();
-        let grant = app.0.registry.authenticate(key, now).ok_or_else(unknown_key)?;
+        let grant = app.0.registry.authenticate(key, now).ok_or_else(|| app.refused(parts))?;
         app.0.uses.note(&grant.key_id, now);
-        if !grant.scopes.has(S::SCOPE) {
-            return Err(scope_missing(grant.scopes, S::SCOPE));
-        }
+        let needed = if grant.scopes.has(S::SCOPE) { Ok(()) } else { Err(scope_missing(grant.scopes, S::SCOPE)) };
         let tenant = grant.tenant;
-        Ok(Self { queries: app.0.store.tenant(tenant.clone()), tenant, app: app.clone(), scope: PhantomData })
+        app.let_in(parts, Actor::tenant(&grant.key_id, tenant.as_str()), needed).await?;
+        let place = Arc::new(app.0.places.take(&tenant).await?);
+        Ok(Self { queries: app.0.store.tenant(tenant.clone()), tenant, place, app: app.clone(), scope: PhantomData })
     }
 }
 

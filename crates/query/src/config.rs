@@ -1,7 +1,8 @@
 //! How the role works.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// Configuration of the query role.
@@ -12,6 +13,18 @@ pub struct QueryConfig {
     pub connections_max: usize,
     /// Most requests at a time; more are answered 503.
     pub requests_in_flight_max: usize,
+    /// Requests for the operator beside those, when others fill them.
+    pub operator_reserve: usize,
+    /// Most requests of tenants that ask the database at a time; more wait for their turn.
+    pub tenants_in_flight_max: usize,
+    /// Most of them of one tenant; more wait for their turn.
+    pub tenant_in_flight_max: usize,
+    /// Most requests of one tenant that wait for the others of the tenant; more are answered 429.
+    pub tenant_waiting_max: usize,
+    /// Longest wait for a turn, milliseconds.
+    pub tenant_wait_ms: u64,
+    /// How often a key may ask.
+    pub rate: RateConfig,
     /// Longest request body, bytes.
     pub body_max_bytes: usize,
     /// Largest submission that an operator may send in, bytes.
@@ -65,6 +78,12 @@ impl Default for QueryConfig {
         Self {
             connections_max: 1024,
             requests_in_flight_max: 256,
+            operator_reserve: 16,
+            tenants_in_flight_max: 64,
+            tenant_in_flight_max: 8,
+            tenant_waiting_max: 16,
+            tenant_wait_ms: 10_000,
+            rate: RateConfig::default(),
             body_max_bytes: 64 * 1024,
             submission_max_bytes: 32 << 20,
             submissions_in_flight_max: 16,
@@ -88,6 +107,42 @@ impl Default for QueryConfig {
             deferred_interval_ms: 60_000,
             deferred_retry_ms: 300_000,
             deferred_max_submissions: 500,
+        }
+    }
+}
+
+/// How often a key may ask, and how often one address may present a key that is none. A burst is what may come at once; it comes
+/// back at so many a second.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateConfig {
+    /// Requests a second of one tenant's key.
+    pub requests_per_second: NonZeroU32,
+    /// Requests at once of one tenant's key.
+    pub burst: NonZeroU32,
+    /// Requests a second of one operator's key.
+    pub operator_requests_per_second: NonZeroU32,
+    /// Requests at once of one operator's key.
+    pub operator_burst: NonZeroU32,
+    /// Keys a second that are none, from one IPv4 address or IPv6 /64.
+    pub failures_per_second: NonZeroU32,
+    /// Keys at once that are none, from one IPv4 address or IPv6 /64.
+    pub failures_burst: NonZeroU32,
+    /// Networks from which any number of keys may be presented.
+    pub exempt_networks: Vec<IpNet>,
+}
+
+impl Default for RateConfig {
+    fn default() -> Self {
+        let some = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        Self {
+            requests_per_second: some(50),
+            burst: some(100),
+            operator_requests_per_second: some(200),
+            operator_burst: some(400),
+            failures_per_second: some(1),
+            failures_burst: some(20),
+            exempt_networks: ["127.0.0.0/8", "::1/128"].iter().filter_map(|net| net.parse().ok()).collect(),
         }
     }
 }

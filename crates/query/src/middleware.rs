@@ -1,23 +1,19 @@
 //! What every request passes through, whatever its route.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
 use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, Method, header},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
-use tokio::sync::Semaphore;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
     metrics::QueryMetrics,
-    problem::{Kind, Problem},
+    request_scope::{Peer, RequestScope},
     reuse,
 };
 
@@ -25,12 +21,14 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives the request an id, logs it, counts it, and sets the headers that every answer has. Neither keys nor query strings are
 /// logged: the route's pattern is.
-pub(crate) async fn observe(State(metrics): State<QueryMetrics>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(metrics): State<QueryMetrics>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = Uuid::now_v7().hyphenated().to_string();
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let scope = RequestScope::new(id.clone(), request.extensions().get::<Peer>().copied());
+    request.extensions_mut().insert(scope.clone());
     let span = tracing::error_span!("request", id, method, route);
 
     metrics.in_flight.inc();
@@ -44,6 +42,9 @@ pub(crate) async fn observe(State(metrics): State<QueryMetrics>, request: Reques
     let status = response.status().as_u16();
     metrics.answered(method, route, status, elapsed.as_secs_f64());
     span.in_scope(|| tracing::debug!(status, elapsed_us = elapsed.as_micros(), "answered"));
+    if let Some(standing) = scope.standing() {
+        standing.tell(response.headers_mut());
+    }
     harden(&mut response, &id);
     response
 }
@@ -60,34 +61,6 @@ fn harden(response: &mut Response, id: &str) {
     headers.append(header::VARY, HeaderValue::from_static("authorization"));
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
-    }
-}
-
-/// How many requests run at a time, and how long one may.
-#[derive(Clone)]
-pub(crate) struct Admission {
-    slots: Arc<Semaphore>,
-    timeout: Duration,
-}
-
-impl Admission {
-    pub(crate) fn new(in_flight_max: usize, timeout: Duration) -> Self {
-        Self { slots: Arc::new(Semaphore::new(in_flight_max.min(Semaphore::MAX_PERMITS))), timeout }
-    }
-}
-
-/// Sheds what is too much at once, and ends what takes too long.
-pub(crate) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
-    let Ok(_slot) = admission.slots.try_acquire() else {
-        return Problem::new(Kind::Overloaded, "Too many requests are being worked on. Try again in a second.").into_response();
-    };
-    match tokio::time::timeout(admission.timeout, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail =
-                format!("The request took longer than {} ms. Narrow what it asks for, or try again later.", admission.timeout.as_millis());
-            Problem::new(Kind::TimedOut, detail).into_response()
-        }
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) enum Kind {
     QueryTooLarge,
     PayloadTooLarge,
     TooManyExports,
+    RateLimited,
+    TenantBusy,
     Overloaded,
     TimedOut,
     StoreUnavailable,
@@ -65,6 +67,8 @@ impl Kind {
             Self::QueryTooLarge => (StatusCode::UNPROCESSABLE_ENTITY, "query-too-large", "The query is larger than its limits allow"),
             Self::PayloadTooLarge => (StatusCode::UNPROCESSABLE_ENTITY, "payload-too-large", "The payload is larger than the log takes"),
             Self::TooManyExports => (StatusCode::TOO_MANY_REQUESTS, "too-many-exports", "As many exports as may be are running"),
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests came"),
+            Self::TenantBusy => (StatusCode::TOO_MANY_REQUESTS, "tenant-busy", "Too many requests of the tenant are being worked on"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests are being worked on"),
             Self::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, "timed-out", "The request took longer than it may"),
             Self::StoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "The database cannot be asked now"),
@@ -74,11 +78,12 @@ impl Kind {
         }
     }
 
-    fn retry_after(self) -> Option<&'static str> {
+    /// Seconds, unless the problem itself says how many.
+    fn retry_after(self) -> Option<u64> {
         match self {
-            Self::Overloaded => Some("1"),
-            Self::TooManyExports => Some("30"),
-            Self::TimedOut | Self::StoreUnavailable | Self::LogUnavailable | Self::RegistryUnavailable => Some("5"),
+            Self::RateLimited | Self::TenantBusy | Self::Overloaded => Some(1),
+            Self::TooManyExports => Some(30),
+            Self::TimedOut | Self::StoreUnavailable | Self::LogUnavailable | Self::RegistryUnavailable => Some(5),
             _ => None,
         }
     }
@@ -108,6 +113,7 @@ pub(crate) struct Problem {
     /// The parameter or field that is meant.
     name: Option<String>,
     did_you_mean: Option<&'static str>,
+    retry_after: Option<u64>,
 }
 
 /// The members of RFC 9457 3.1, and our own.
@@ -128,7 +134,7 @@ const ECHO_MAX_CHARS: usize = 80;
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, detail: detail.into(), name: None, did_you_mean: None }
+        Self { kind, detail: detail.into(), name: None, did_you_mean: None, retry_after: kind.retry_after() }
     }
 
     /// The parameter or field that is meant.
@@ -156,6 +162,13 @@ impl Problem {
             name: self.name.as_deref(),
             did_you_mean: self.did_you_mean,
         }
+    }
+
+    /// When to try again, in seconds.
+    #[must_use]
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 
     /// Nothing of this name here; says the same whether it exists elsewhere or nowhere.
@@ -249,8 +262,8 @@ impl IntoResponse for Problem {
         let mut response = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = self.kind.retry_after() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.kind.ends_connection() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -83,6 +83,9 @@ impl<M, K: Key, A, B> LedByKey for (M, K, A, B) {
 impl<M, K: Key, A, B, C> LedByKey for (M, K, A, B, C) {
     type First = K;
 }
+impl<M, K: Key, A, B, C, D> LedByKey for (M, K, A, B, C, D) {
+    type First = K;
+}
 
 macro_rules! methods {
     ($($name:ident)*) => {$(

@@ -2,8 +2,11 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use axum::{Extension, Router, middleware::from_fn_with_state};
-use hyper::server::conn::http1;
+use axum::{Extension, Router, middleware::from_fn_with_state, routing::MethodRouter};
+use hyper::{
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -20,16 +23,19 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 use crate::{
+    admission::{Admission, admit},
     adoption::Claims,
+    audit::{self, Audits},
     auth::{AdminKey, App},
     config::QueryConfig,
     exports::Exports,
     key_uses::KeyUses,
     metrics::QueryMetrics,
-    middleware::{Admission, admit, observe},
+    middleware::observe,
     pending::Pipeline,
     problem::{Kind, Problem},
-    routes::routes,
+    request_scope::Peer,
+    routes::{Route, routes},
 };
 
 /// What the role works with.
@@ -38,7 +44,7 @@ pub struct Parts {
     pub store: Store,
     /// Tenants, domains and keys.
     pub registry: Arc<Registry>,
-    /// The log: what is pending, and replay.
+    /// The log: what is pending, replay, and what is audited.
     pub log: Arc<dyn Log>,
     /// The operator's key; without one the operator's routes are closed.
     pub admin_key: Option<AdminKey>,
@@ -103,8 +109,13 @@ impl Query {
                 () = shutdown.cancelled() => break,
             };
             match stream {
-                Ok((stream, _)) => {
-                    let connection = graceful.watch(http.serve_connection(prepared(stream), TowerToHyperService::new(router.clone())));
+                Ok((stream, addr)) => {
+                    let service = TowerToHyperService::new(router.clone());
+                    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+                        request.extensions_mut().insert(Peer(addr));
+                        service.call(request)
+                    });
+                    let connection = graceful.watch(http.serve_connection(prepared(stream), service));
                     tokio::spawn(async move {
                         if let Err(error) = connection.await {
                             tracing::debug!(%error, "connection ended");
@@ -135,10 +146,21 @@ fn prepared(stream: TcpStream) -> TokioIo<TcpStream> {
 
 fn router(config: &QueryConfig, parts: Parts, uses: KeyUses) -> Router {
     let Parts { store, registry, log, admin_key, claims, metrics } = parts;
-    let app = App::new(store, registry, Pipeline::new(log), claims, admin_key, uses, config.clone());
-    let admission = Admission::new(config.requests_in_flight_max, config.request_timeout());
+    let audits = Audits::new(Arc::clone(&log));
+    let app = App::new(store, registry, Pipeline::new(log), claims, admin_key, uses, audits.clone(), config.clone());
+    let admission = Admission::new(config);
+    // Here and not in the handlers, so that no route is forgotten.
+    let handler = |route: Route| -> (&'static str, MethodRouter<App>) {
+        let audited = audit::audited(&route);
+        let handler = match audited {
+            Some(audited) => route.handler.layer(from_fn_with_state((audits.clone(), Arc::new(audited)), audit::record)),
+            None => route.handler,
+        };
+        (route.path, handler)
+    };
     routes()
-        .fold(Router::new(), |router, route| router.route(route.path, route.handler))
+        .map(handler)
+        .fold(Router::new(), |router, (path, handler)| router.route(path, handler))
         .method_not_allowed_fallback(async || {
             Problem::new(Kind::MethodNotAllowed, "The `Allow` header of this answer tells the methods that it takes.")
         })

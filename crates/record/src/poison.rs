@@ -30,7 +30,7 @@ pub const POISON_WINDOW: Duration = Duration::from_secs(600);
 
 /// An id for a record whose own id cannot be read: from a time of the log's and the record's position, so that a redelivery
 /// gets the same id and counts once.
-fn id_of_position(topic: &str, position: Position, at_ms: i64) -> SubmissionId {
+pub(crate) fn id_of_position(topic: &str, position: Position, at_ms: i64) -> SubmissionId {
     let mut tail = [0u8; 10];
     let [a, b, rest @ ..] = &mut tail;
     // The topic's length tells the two topics apart; partition and offset do the rest.
@@ -56,7 +56,7 @@ pub fn lost<'a>(topic: &str, first: Position, now: UnixMillis, detail: &'a str) 
     entry(id_of_position(topic, first, day_ms), now.0, REASON_LOST, detail)
 }
 
-const DAY_MS: i64 = 86_400_000;
+pub(crate) const DAY_MS: i64 = 86_400_000;
 
 fn entry<'a>(submission_id: SubmissionId, at_ms: i64, reason: &'static str, detail: &'a str) -> Normalized<'a> {
     Normalized {

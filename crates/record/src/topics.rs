@@ -21,8 +21,15 @@ pub const NORMALIZED: Topic =
 /// Tenants, domains, addresses and keys.
 pub const REGISTRY: Topic = Topic { name: "tlsrpt.registry", partitions: 1, cleanup: Cleanup::Compact };
 
+/// Who changed what and who read which payload, from the API to the writer. Kept for a month at most once it is in the database.
+pub const AUDIT: Topic =
+    Topic { name: "tlsrpt.audit", partitions: 1, cleanup: Cleanup::Delete { age_max: DAY.saturating_mul(30), bytes_max: GIB } };
+
 /// The normalizer's consumer group.
 pub const NORMALIZER_GROUP: &str = "tlsrpt-normalizer";
 
 /// The writer's consumer group.
 pub const WRITER_GROUP: &str = "tlsrpt-writer";
+
+/// The consumer group that moves audit entries to the database. The writers are its members.
+pub const AUDIT_GROUP: &str = "tlsrpt-audit";

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use proptest::{prelude::*, sample::select};
 use tlsrpt_log::Record;
 use tlsrpt_record::{
-    Channel, FailureRecord, MailFacts, MailRecord, NORMALIZED_FORMAT, Normalized, NormalizedError, Origin, Outcome, PolicyRecord,
-    Submission, SubmissionId,
+    AUDIT_FORMAT, AUDIT_TEXT_MAX_BYTES, ActorKind, AuditEntry, AuditError, Channel, FailureRecord, MailFacts, MailRecord,
+    NORMALIZED_FORMAT, Normalized, NormalizedError, Origin, Outcome, PolicyRecord, Submission, SubmissionId,
 };
 use tlsrpt_report::{Day, Period, PolicyClass, PolicyMode, ReportKey, ResultType, Trust, UnixMillis, UnixSeconds};
 
@@ -149,6 +149,43 @@ fn a_header_that_is_not_known_is_passed_over_and_one_that_is_missing_is_named() 
     assert_eq!(Submission::from_record(&record).unwrap_err().header, "channel");
 }
 
+fn read() -> AuditEntry<'static> {
+    AuditEntry {
+        id: id().0,
+        at: UnixMillis(1_790_000_000_123),
+        actor_kind: ActorKind::Tenant,
+        actor_id: "k3y",
+        tenant: "acme",
+        action: "report.raw",
+        target: "00000000000000000000000000000007",
+        status: Some(200),
+        request_id: "01990b3c-4d00-7abc-8def-0123456789ac",
+        remote_ip: Some("192.0.2.7".parse().unwrap()),
+    }
+}
+
+/// Format 1 of `read()`.
+const AUDIT_1: &str = include_str!("formats/audit-1.hex");
+
+#[test]
+fn an_audit_entry_of_format_1_is_read_as_it_was_written_and_is_what_is_written_today() {
+    let value = bytes(AUDIT_1);
+    assert_eq!(AuditEntry::decode(&value).unwrap(), read());
+    assert_eq!(AUDIT_FORMAT, 1, "a new format: keep the fixture of the old one and add its own");
+    assert_eq!(&read().encode().unwrap().value[..], value);
+    let newer = AuditEntry::decode(&[AUDIT_FORMAT + 1]).unwrap_err();
+    assert!(matches!(newer, AuditError::Newer { .. }) && newer.to_string().contains("update"));
+}
+
+#[test]
+fn an_audit_entry_is_bounded_whatever_it_is_about() {
+    let long = "ä".repeat(100_000);
+    let record = AuditEntry { target: &long, tenant: &long, ..read() }.encode().unwrap();
+    assert!(record.size_bytes() < 4 * AUDIT_TEXT_MAX_BYTES);
+    let entry = AuditEntry::decode(&record.value).unwrap();
+    assert!(entry.target.len() == AUDIT_TEXT_MAX_BYTES && long.starts_with(entry.target));
+}
+
 prop_compose! {
     fn mails()(
         helo in proptest::option::of("\\PC{0,20}"),
@@ -195,6 +232,7 @@ proptest! {
             value.insert(0, NORMALIZED_FORMAT);
         }
         let _ = Normalized::decode(&value);
+        let _ = AuditEntry::decode(&value);
         let _ = Submission::from_record(&Record { value: value.into(), ..Record::default() });
     }
 

@@ -47,10 +47,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Retry`] when the same call may succeed later; [`StoreError::Refused`] when it will not.
     pub async fn insert(&self, outcomes: &[(Normalized<'_>, &[u8])]) -> Result<Inserted, StoreError> {
-        match tokio::time::timeout(INSERT_DEADLINE, self.insert_in_order(outcomes)).await {
-            Ok(inserted) => inserted,
-            Err(_) => Err(StoreError::Retry { action: REPORTS, source: Error::TimedOut }),
-        }
+        within_deadline(REPORTS, self.insert_in_order(outcomes)).await
     }
 
     async fn insert_in_order(&self, outcomes: &[(Normalized<'_>, &[u8])]) -> Result<Inserted, StoreError> {
@@ -143,8 +140,16 @@ impl Store {
         self.fetch(REPLAYS, statement).await
     }
 
-    async fn open<T: Row + RowWrite>(&self, table: &str, action: &'static str) -> Result<Insert<T>, StoreError> {
+    pub(crate) async fn open<T: Row + RowWrite>(&self, table: &str, action: &'static str) -> Result<Insert<T>, StoreError> {
         Ok(self.writer().insert::<T>(table).await.action(action)?.with_timeouts(Some(SEND_TIMEOUT), Some(END_TIMEOUT)))
+    }
+}
+
+/// An insert that takes too long is one to try again.
+pub(crate) async fn within_deadline<T>(action: &'static str, insert: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(INSERT_DEADLINE, insert).await {
+        Ok(inserted) => inserted,
+        Err(_) => Err(StoreError::Retry { action, source: Error::TimedOut }),
     }
 }
 
@@ -153,7 +158,7 @@ fn report_rows<'a>(outcomes: &'a [(Normalized<'a>, &'a [u8])]) -> impl Iterator<
 }
 
 /// Months in sets that one block may hold.
-fn month_sets(months: impl Iterator<Item = i32>) -> Vec<BTreeSet<i32>> {
+pub(crate) fn month_sets(months: impl Iterator<Item = i32>) -> Vec<BTreeSet<i32>> {
     let months: Vec<i32> = months.collect::<BTreeSet<_>>().into_iter().collect();
     months.chunks(PARTITIONS_PER_BLOCK_MAX).map(|chunk| chunk.iter().copied().collect()).collect()
 }

@@ -4,6 +4,7 @@
 
 mod adoption;
 mod answer;
+mod audit;
 mod condition;
 mod counting;
 mod cursor;
@@ -29,6 +30,7 @@ pub use answer::{
     DomainFigures, Envelope, FailureGroup, FailureItem, Fate, Fates, Point, RawReport, ReportDetail, ReportItem, ReportPeriod, Sessions,
     SubmissionItem, Summary, UnclaimedDomain, WholeReport,
 };
+pub use audit::{AUDIT_RETENTION_MAX_DAYS, AuditActor, AuditFilter, AuditItem};
 pub use error::StoreError;
 pub use filter::{FailureDimension, FailureOrder, FailureSort, Filter, SeriesDimension, Step};
 pub use insert::Inserted;

@@ -3,12 +3,14 @@
 use std::time::{Instant, SystemTime};
 
 use tlsrpt_log::{Delivered, Position};
-use tlsrpt_record::{Channel, NORMALIZED, Normalized, NormalizedError, Outcome, PoisonExceeded, PoisonRation, lost, unreadable};
+use tlsrpt_record::{
+    AuditError, Channel, NORMALIZED, Normalized, NormalizedError, Outcome, PoisonExceeded, PoisonRation, lost, unreadable,
+};
 use tlsrpt_report::UnixMillis;
 use tlsrpt_store::{Store, StoreError};
 use tlsrpt_telemetry::{Backoff, Dependency};
 
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, run::Sink};
 
 /// Reject reason of a record that the database refuses.
 pub const REASON_REFUSED: &str = "refused-by-database";
@@ -19,12 +21,18 @@ pub enum InsertError {
     /// Written by a newer version: only an update helps.
     #[error("read a normalized record")]
     Newer(#[source] NormalizedError),
+    /// The same of an audit entry.
+    #[error("read an audit entry")]
+    NewerAudit(#[source] AuditError),
     /// We fail on too many records.
-    #[error("insert normalized records")]
+    #[error("insert records")]
     Poison(#[from] PoisonExceeded),
     /// The database refuses even a plain ledger entry.
     #[error("insert a ledger entry")]
     Refused(#[source] StoreError),
+    /// The database refuses audit entries.
+    #[error("insert audit entries")]
+    RefusedAudit(#[source] StoreError),
 }
 
 /// An outcome with the payload that it came from.
@@ -38,9 +46,9 @@ pub(crate) struct Inserter {
     pub(crate) poison: PoisonRation,
 }
 
-impl Inserter {
-    /// Writes the batch; when it answers, the database holds all of it.
-    pub(crate) async fn insert(&mut self, batch: &[Delivered]) -> Result<(), InsertError> {
+impl Sink for Inserter {
+    async fn insert(&mut self, batch: &[Delivered]) -> Result<(), InsertError> {
+        self.metrics.batch(batch.len(), batch.iter().map(|delivered| delivered.record.size_bytes()).sum());
         let mut entries: Vec<Entry<'_>> = Vec::with_capacity(batch.len());
         for delivered in batch {
             entries.push(match Normalized::decode(&delivered.record.value) {
@@ -64,13 +72,13 @@ impl Inserter {
         Ok(())
     }
 
-    /// Tells the ledger of records that the log lost from `first` on.
-    pub(crate) async fn insert_lost(&mut self, first: Position, detail: &str) -> Result<(), InsertError> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let now = UnixMillis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
-        self.insert_entries(&mut [(lost(NORMALIZED.name, first, now, detail), &[])]).await
+    /// Tells the ledger.
+    async fn insert_lost(&mut self, first: Position, detail: &str) -> Result<(), InsertError> {
+        self.insert_entries(&mut [(lost(NORMALIZED.name, first, now(), detail), &[])]).await
     }
+}
 
+impl Inserter {
     /// Inserts all entries at once; when the database refuses, halves them until the one that it refuses stands alone.
     async fn insert_entries(&mut self, entries: &mut [Entry<'_>]) -> Result<(), InsertError> {
         // Ranges yet to insert, the first on top.
@@ -105,33 +113,52 @@ impl Inserter {
 
     /// Inserts all entries, waiting for a database that is away.
     async fn insert_or_wait(&mut self, entries: &[Entry<'_>]) -> Result<(), StoreError> {
-        let mut backoff = Backoff::default();
-        loop {
+        let insert = || async {
             let started = Instant::now();
-            match self.store.insert(entries).await {
-                Ok(inserted) => {
-                    self.metrics.inserted(started.elapsed(), inserted.reports);
-                    self.health.ready();
-                    return Ok(());
-                }
-                Err(error) if error.is_retryable() => {
-                    let wait = backoff.next_wait();
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        wait_ms = wait.as_millis(),
-                        "the database cannot take a batch now; trying again"
-                    );
-                    self.health.missing(error.to_string());
-                    self.metrics.insert_retried();
-                    tokio::time::sleep(wait).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+            self.store.insert(entries).await.map(|inserted| (inserted, started.elapsed()))
+        };
+        let (inserted, took) = until_inserted(&self.metrics, &self.health, insert).await?;
+        self.metrics.inserted(took, inserted.reports);
+        Ok(())
     }
 
     fn reject(&mut self) -> Result<(), PoisonExceeded> {
         self.metrics.rejected();
         self.poison.take(Instant::now())
     }
+}
+
+/// Inserts, waiting for a database that is away.
+pub(crate) async fn until_inserted<T, F: Future<Output = Result<T, StoreError>>>(
+    metrics: &Metrics,
+    health: &Dependency,
+    insert: impl Fn() -> F,
+) -> Result<T, StoreError> {
+    let mut backoff = Backoff::default();
+    loop {
+        match insert().await {
+            Ok(inserted) => {
+                health.ready();
+                return Ok(inserted);
+            }
+            Err(error) if error.is_retryable() => {
+                let wait = backoff.next_wait();
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    wait_ms = wait.as_millis(),
+                    "the database cannot take a batch now; trying again"
+                );
+                health.missing(error.to_string());
+                metrics.insert_retried();
+                tokio::time::sleep(wait).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// This moment.
+pub(crate) fn now() -> UnixMillis {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }

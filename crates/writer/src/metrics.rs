@@ -14,6 +14,7 @@ pub struct Metrics {
     rows: IntCounter,
     retries: IntCounter,
     rejects: IntCounter,
+    audit: IntCounter,
     queryable: Histogram,
     newest: Gauge,
 }
@@ -33,6 +34,7 @@ impl Metrics {
             rows: IntCounter::new("tlsrpt_writer_rows_total", "Report rows inserted, redeliveries included")?,
             retries: IntCounter::new("tlsrpt_writer_insert_retries_total", "Inserts that had to be tried again")?,
             rejects: IntCounter::new("tlsrpt_writer_rejects_total", "Records that could not be read or that the database refused")?,
+            audit: IntCounter::new("tlsrpt_writer_audit_entries_total", "Audit entries inserted, redeliveries included")?,
             queryable: histogram(
                 "tlsrpt_writer_receipt_to_queryable_seconds",
                 "Time from the receipt of a submission until it can be queried",
@@ -49,6 +51,7 @@ impl Metrics {
         registry.register(Box::new(metrics.rows.clone()))?;
         registry.register(Box::new(metrics.retries.clone()))?;
         registry.register(Box::new(metrics.rejects.clone()))?;
+        registry.register(Box::new(metrics.audit.clone()))?;
         registry.register(Box::new(metrics.queryable.clone()))?;
         registry.register(Box::new(metrics.newest.clone()))?;
         Ok(metrics)
@@ -79,6 +82,10 @@ impl Metrics {
 
     pub(crate) fn insert_retried(&self) {
         self.retries.inc();
+    }
+
+    pub(crate) fn audited(&self, entries: usize) {
+        self.audit.inc_by(entries as u64);
     }
 
     pub(crate) fn rejected(&self) {

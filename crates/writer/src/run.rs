@@ -1,15 +1,16 @@
-//! The role: batches of normalized records in, rows and ledger entries in the database, offsets committed after.
+//! The role: batches of normalized records and of audit entries in, rows in the database, offsets committed after.
 
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tlsrpt_log::{BatchLimits, CommitError, ConsumeError, Consumer, Log, LogError, Position, Positions};
-use tlsrpt_record::{NORMALIZED, PoisonRation, WRITER_GROUP};
+use tlsrpt_log::{BatchLimits, CommitError, ConsumeError, Consumer, Delivered, Log, LogError, Position, Positions};
+use tlsrpt_record::{AUDIT, AUDIT_GROUP, NORMALIZED, PoisonRation, WRITER_GROUP};
 use tlsrpt_store::Store;
 use tlsrpt_telemetry::{Backoff, Dependency};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    audit::AuditInserter,
     insert::{InsertError, Inserter},
     metrics::Metrics,
 };
@@ -37,7 +38,7 @@ impl Default for WriterConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum WriterError {
     /// The topic could not be opened.
-    #[error("open the normalized topic")]
+    #[error("open a topic to write from")]
     Open(#[source] LogError),
     /// A batch cannot be written.
     #[error("write a batch")]
@@ -56,13 +57,49 @@ pub async fn run(
     health: Dependency,
     shutdown: CancellationToken,
 ) -> Result<(), WriterError> {
-    let mut consumer = log.consumer(NORMALIZED.name, WRITER_GROUP).await.map_err(WriterError::Open)?;
+    let consumer = log.consumer(NORMALIZED.name, WRITER_GROUP).await.map_err(WriterError::Open)?;
+    let inserter = Inserter { store, metrics, health: health.clone(), poison: PoisonRation::default() };
+    drain(&config, consumer, inserter, health, shutdown).await
+}
+
+/// As [`run`], for audit entries.
+///
+/// # Errors
+/// [`WriterError`] when it must not go on: nothing is lost, what was not committed comes again.
+pub async fn run_audit(
+    config: WriterConfig,
+    log: Arc<dyn Log>,
+    store: Store,
+    metrics: Metrics,
+    health: Dependency,
+    shutdown: CancellationToken,
+) -> Result<(), WriterError> {
+    let consumer = log.consumer(AUDIT.name, AUDIT_GROUP).await.map_err(WriterError::Open)?;
+    let inserter = AuditInserter { store, metrics, health: health.clone(), poison: PoisonRation::default() };
+    drain(&config, consumer, inserter, health, shutdown).await
+}
+
+/// Where the batches of a topic go.
+pub(crate) trait Sink {
+    /// Writes the batch; when it answers, the database holds all of it.
+    fn insert(&mut self, batch: &[Delivered]) -> impl Future<Output = Result<(), InsertError>> + Send;
+
+    /// Tells of records that the log lost from `first` on.
+    fn insert_lost(&mut self, first: Position, detail: &str) -> impl Future<Output = Result<(), InsertError>> + Send;
+}
+
+async fn drain(
+    config: &WriterConfig,
+    mut consumer: Box<dyn Consumer>,
+    mut sink: impl Sink,
+    health: Dependency,
+    shutdown: CancellationToken,
+) -> Result<(), WriterError> {
     let limits = BatchLimits {
         records_max: config.batch_records_max,
         bytes_max: config.batch_bytes_max,
         linger: Duration::from_millis(config.batch_linger_ms),
     };
-    let mut inserter = Inserter { store, metrics: metrics.clone(), health: health.clone(), poison: PoisonRation::default() };
     let mut backoff = Backoff::default();
     health.ready();
     loop {
@@ -74,9 +111,8 @@ pub async fn run(
         match next {
             Ok(batch) => {
                 backoff.reset();
-                metrics.batch(batch.records.len(), batch.records.iter().map(|delivered| delivered.record.size_bytes()).sum());
                 tokio::select! {
-                    inserted = inserter.insert(&batch.records) => inserted?,
+                    inserted = sink.insert(&batch.records) => inserted?,
                     // A database that stays away must not hold up the end: the batch is not committed and comes again.
                     () = grace_over(&shutdown) => return Ok(()),
                 }
@@ -84,10 +120,10 @@ pub async fn run(
             }
             Err(ConsumeError::Closed) => return Ok(()),
             Err(error @ ConsumeError::Gap { partition, from, .. }) => {
-                tracing::error!(%error, "normalized records were lost by the log before they were written; the ledger tells");
+                tracing::error!(%error, "records were lost by the log before they were written; an entry tells");
                 let (first, detail) = (Position { partition, offset: from }, error.to_string());
                 tokio::select! {
-                    told = inserter.insert_lost(first, &detail) => told?,
+                    told = sink.insert_lost(first, &detail) => told?,
                     () = grace_over(&shutdown) => return Ok(()),
                 }
             }

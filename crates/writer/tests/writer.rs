@@ -5,11 +5,14 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log, Record};
-use tlsrpt_record::{Channel, NORMALIZED, NORMALIZED_FORMAT, Normalized, Outcome, REASON_UNREADABLE, SubmissionId, WRITER_GROUP};
+use tlsrpt_record::{
+    AUDIT, AUDIT_GROUP, ActorKind, AuditEntry, Channel, NORMALIZED, NORMALIZED_FORMAT, Normalized, Outcome, REASON_UNREADABLE,
+    SubmissionId, WRITER_GROUP,
+};
 use tlsrpt_report::{Trust, UnixMillis};
-use tlsrpt_store::{Fates, Store, StoreConfig, SubmissionFilter, embedded};
+use tlsrpt_store::{AuditFilter, Fates, Store, StoreConfig, SubmissionFilter, embedded};
 use tlsrpt_telemetry::{Health, prometheus::Registry};
-use tlsrpt_writer::{Metrics, WriterConfig, WriterError, run};
+use tlsrpt_writer::{Metrics, WriterConfig, WriterError, run, run_audit};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinHandle,
@@ -179,4 +182,45 @@ async fn what_was_imported_says_nothing_of_how_fresh_answers_are() {
     let fresh = families.iter().find(|family| family.name() == "tlsrpt_writer_receipt_to_queryable_seconds").unwrap();
     assert_eq!(fresh.get_metric()[0].get_histogram().get_sample_count(), 1);
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_entries_are_moved_to_the_database_once_each_and_one_that_cannot_be_read_leaves_one_that_says_so() {
+    let store = Store::new(&StoreConfig { database: "audit".to_owned(), ..engine().await.clone() });
+    store.migrate().await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let log =
+        EmbeddedLog::open(EmbeddedConfig { dir: dir.path().to_owned(), record_max_bytes: 1 << 20, in_flight_max_bytes: 1 << 20 }).unwrap();
+    log.declare(&AUDIT).await.unwrap();
+    let entry = AuditEntry {
+        id: SubmissionId::now().0,
+        at: UnixMillis(1_790_000_000_123),
+        actor_kind: ActorKind::Operator,
+        actor_id: "admin",
+        tenant: "acme",
+        action: "tenant.create",
+        target: "acme",
+        status: None,
+        request_id: "",
+        remote_ip: None,
+    };
+    let done = AuditEntry { status: Some(201), ..entry.clone() };
+    let stray = Record { value: Bytes::from_static(&[1, 0xff]), ..Record::default() };
+    // The outcome twice, as after a redelivery.
+    for record in [entry.encode().unwrap(), done.encode().unwrap(), stray, done.encode().unwrap()] {
+        log.producer().send(AUDIT.name, record).await.unwrap();
+    }
+    let (shutdown, health) = (CancellationToken::new(), Health::new());
+    let metrics = Metrics::register(&Registry::new()).unwrap();
+    let config = WriterConfig { batch_linger_ms: 10, ..WriterConfig::default() };
+    let log: Arc<dyn Log> = log;
+    let role = run_audit(config, Arc::clone(&log), store.clone(), metrics, health.dependency("audit"), shutdown.clone());
+    let role = tokio::spawn(role);
+    until("everything is committed", async || log.lag(AUDIT.name, AUDIT_GROUP).await.unwrap().records == 0).await;
+    let (mut items, _) = store.audit(&AuditFilter::default(), 10, None).await.unwrap();
+    items.sort_by_key(|item| item.status);
+    let seen: Vec<_> = items.iter().map(|item| (item.action.as_str(), item.actor.kind.as_str(), item.status)).collect();
+    assert_eq!(seen, [("audit.unreadable", "service", None), ("tenant.create", "operator", Some(201))]);
+    shutdown.cancel();
+    role.await.unwrap().unwrap();
 }

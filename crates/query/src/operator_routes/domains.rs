@@ -8,6 +8,7 @@ use tlsrpt_report::Domain;
 
 use super::tenants::existing;
 use crate::{
+    audit::Note,
     auth::{Operator, Support},
     body_fields::Fields,
     parameters::{Asked, Nothing},
@@ -35,6 +36,7 @@ pub(crate) struct Domains {
 /// 201 for a new claim, 200 for one's own again.
 pub(crate) async fn claim(
     operator: Operator,
+    note: Note,
     path: Segments,
     _: Asked<Nothing>,
     fields: Fields,
@@ -43,6 +45,7 @@ pub(crate) async fn claim(
     let fields = fields.known(&["domain"])?;
     let domain =
         Domain::parse(fields.text("domain")?).map_err(|error| Problem::new(Kind::InvalidBody, sentence(&error)).naming("domain"))?;
+    note.target(domain.as_str());
     let (claimed, new) = operator.command(|registry| async move { registry.claim_domain(&id, domain).await }).await?;
     operator.claims().claimed();
     Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, Json(claimed.into())))

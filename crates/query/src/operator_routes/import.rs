@@ -7,6 +7,7 @@ use tlsrpt_record::Submission;
 use tlsrpt_report::UnixMillis;
 
 use crate::{
+    audit::Note,
     auth::Operator,
     body_bytes::Payload,
     clock::now,
@@ -52,6 +53,7 @@ pub(crate) struct Taken {
 /// 201 once the log holds it.
 pub(crate) async fn take(
     operator: Operator,
+    note: Note,
     Asked(Receipt { received_at, address }): Asked<Receipt>,
     payload: Payload,
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
@@ -62,6 +64,7 @@ pub(crate) async fn take(
     }
     let submission = Submission::imported(received_at, address, payload.bytes.clone());
     let id = submission.id;
+    note.target(&id.to_string());
     operator.pipeline().submit(submission).await.map_err(|error| match error {
         ProduceError::TooLarge { bytes, bytes_max } => {
             Problem::new(Kind::BodyTooLarge, format!("The submission has {bytes} bytes, and the log takes {bytes_max}."))

@@ -10,6 +10,7 @@ use tlsrpt_report::UnixSeconds;
 
 use super::tenants::existing;
 use crate::{
+    audit::Note,
     auth::{Operator, Support},
     body_fields::Fields,
     clock::now,
@@ -95,6 +96,7 @@ pub(super) fn wanted(fields: &Fields) -> Result<NewKey, Problem> {
 
 pub(crate) async fn create(
     operator: Operator,
+    note: Note,
     path: Segments,
     _: Asked<Nothing>,
     fields: Fields,
@@ -102,6 +104,7 @@ pub(crate) async fn create(
     let id = path.read("id", TenantId::parse)?;
     let wanted = wanted(&fields.known(KEY_FIELDS)?)?;
     let (entry, key) = operator.command(|registry| async move { registry.create_key(&id, wanted).await }).await?;
+    note.target(&entry.id);
     Ok((StatusCode::CREATED, Json(NewEntry { entry: entry.into(), key })))
 }
 

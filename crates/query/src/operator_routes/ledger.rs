@@ -23,11 +23,16 @@ pub(crate) struct Received {
 impl FromParameters for Received {
     const NAMES: &'static [&'static str] = &["from", "to"];
     fn read(parameters: &Parameters, _: &QueryConfig) -> Result<Self, Problem> {
-        let (from, to) = (parameters.day("from")?, parameters.day("to")?);
-        match (from, to) {
-            (Some(from), Some(to)) if from > to => Err(invalid("from", format!("The period ends on {to}, before it begins on {from}."))),
-            _ => Ok(Self { from, to }),
-        }
+        let (from, to) = period(parameters)?;
+        Ok(Self { from, to })
+    }
+}
+
+/// UTC days, inclusive; an end that is not given is open.
+pub(super) fn period(parameters: &Parameters) -> Result<(Option<Day>, Option<Day>), Problem> {
+    match (parameters.day("from")?, parameters.day("to")?) {
+        (Some(from), Some(to)) if from > to => Err(invalid("from", format!("The period ends on {to}, before it begins on {from}."))),
+        period => Ok(period),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What operators may ask and do. Each handler takes a key first: `Support` where any operator may look, `Operator` for everything
 //! else.
 
+mod audit;
 mod domains;
 mod import;
 mod keys;
@@ -47,4 +48,5 @@ pub(crate) static ROUTES: &[Entry] = &[
     operator(Method::GET, "/admin/v1/submissions/{id}/raw", || get(submissions::raw)),
     operator(Method::POST, "/admin/v1/submissions/{id}/replay", || post(submissions::replay)),
     operator(Method::GET, "/admin/v1/ledger", || get(ledger::answer)),
+    operator(Method::GET, "/admin/v1/audit", || get(audit::list)),
 ];

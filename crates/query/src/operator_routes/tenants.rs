@@ -6,6 +6,7 @@ use tlsrpt_record::TenantId;
 use tlsrpt_registry::{CommandError, Tenant};
 
 use crate::{
+    audit::Note,
     auth::{Operator, Support},
     body_fields::Fields,
     parameters::{Asked, Nothing, Page},
@@ -43,9 +44,16 @@ pub(crate) struct TenantDetail {
     keys: usize,
 }
 
-pub(crate) async fn create(operator: Operator, _: Asked<Nothing>, fields: Fields) -> Result<(StatusCode, Json<TenantEntry>), Problem> {
+pub(crate) async fn create(
+    operator: Operator,
+    note: Note,
+    _: Asked<Nothing>,
+    fields: Fields,
+) -> Result<(StatusCode, Json<TenantEntry>), Problem> {
     let fields = fields.known(&["id", "name"])?;
     let id = TenantId::parse(fields.text("id")?).map_err(|error| Problem::new(Kind::InvalidBody, sentence(&error)).naming("id"))?;
+    note.tenant(id.as_str());
+    note.target(id.as_str());
     let name = fields.text("name")?.trim().to_owned();
     let tenant = operator.command(|registry| async move { registry.create_tenant(id, name).await }).await?;
     Ok((StatusCode::CREATED, Json(tenant.into())))

@@ -25,10 +25,16 @@ pub(crate) async fn document(key: TenantKey, path: Segments, _: Asked<Nothing>) 
             Problem::not_found(format!("There is no report {report_key}, or its payload is older than payloads are kept."))
         })?;
     // Opening takes up to a whole payload's worth of inflating and parsing: not on the threads that serve everybody.
-    let document = tokio::task::spawn_blocking(move || own_document(&raw, report_key))
-        .await
-        .map_err(|error| Problem::internal("open a payload", &error))?
-        .map_err(|error| Problem::internal("open a payload that was stored", &error))?;
+    let place = key.place();
+    let document = tokio::task::spawn_blocking(move || {
+        let document = own_document(&raw, report_key);
+        // It goes on when the asker is gone: until it is done, it counts.
+        drop(place);
+        document
+    })
+    .await
+    .map_err(|error| Problem::internal("open a payload", &error))?
+    .map_err(|error| Problem::internal("open a payload that was stored", &error))?;
     let document = document.ok_or_else(|| {
         // Identities of this version differ from those of the version that stored the row.
         tracing::warn!(report = %report_key, "no document of the payload has the report's identity");

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tlsrpt_log::{EmbeddedConfig as LogConfig, EmbeddedLog, Log};
 use tlsrpt_origin::{OriginConfig, Verifier};
 use tlsrpt_query::{AdminKey, Adoption, Claims, Parts, Query, QueryConfig, QueryMetrics, Verdicts};
-use tlsrpt_record::{Channel, MailFacts, NORMALIZED, SUBMISSIONS, Submission, SubmissionId};
+use tlsrpt_record::{AUDIT, Channel, MailFacts, NORMALIZED, SUBMISSIONS, Submission, SubmissionId};
 use tlsrpt_registry::Registry;
 use tlsrpt_report::Trust;
 use tlsrpt_store::{
@@ -21,6 +21,8 @@ use tlsrpt_store::{
 };
 use tlsrpt_telemetry::{Health, prometheus};
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::audit_log::{AuditLog, Gated};
 
 pub(crate) const ADMIN: &str = "admin-key-of-the-tests";
 
@@ -39,6 +41,12 @@ static ENGINE: LazyLock<StoreConfig> = LazyLock::new(|| {
     receiver.recv().expect("the engine is up")
 });
 
+/// A database of its own in the engine, without the schema.
+pub(crate) async fn fresh_database() -> StoreConfig {
+    let engine = tokio::task::spawn_blocking(|| ENGINE.clone()).await.unwrap();
+    StoreConfig { database: format!("t{}", uuid::Uuid::now_v7().simple()), ..engine }
+}
+
 pub(crate) struct Api {
     pub(crate) addr: SocketAddr,
     pub(crate) store: Store,
@@ -47,6 +55,7 @@ pub(crate) struct Api {
     pub(crate) origin: OriginConfig,
     registry: Arc<Registry>,
     log: Arc<dyn Log>,
+    audit_log: AuditLog,
     client: reqwest::Client,
     shutdown: CancellationToken,
     _ends: DropGuard,
@@ -95,9 +104,7 @@ impl Api {
 
     /// The API and adoption run; what is submitted stays on the log.
     pub(crate) async fn start_without_pipeline(config: QueryConfig) -> Self {
-        let engine = tokio::task::spawn_blocking(|| ENGINE.clone()).await.unwrap();
-        let database = format!("t{}", uuid::Uuid::now_v7().simple());
-        let store = Store::new(&StoreConfig { database, ..engine });
+        let store = Store::new(&fresh_database().await);
         store.migrate().await.unwrap();
         Self::start_on(store, config).await
     }
@@ -108,7 +115,7 @@ impl Api {
         let dir = TempDir::new().unwrap();
         let log: Arc<dyn Log> =
             EmbeddedLog::open(LogConfig { dir: dir.path().to_owned(), record_max_bytes: 64 << 20, in_flight_max_bytes: 64 << 20 }).unwrap();
-        for topic in [&SUBMISSIONS, &NORMALIZED] {
+        for topic in [&SUBMISSIONS, &NORMALIZED, &AUDIT] {
             log.declare(topic).await.unwrap();
         }
         let registry = Registry::open(Arc::clone(&log)).await.unwrap();
@@ -121,10 +128,11 @@ impl Api {
         tokio::spawn(adoption.run(shutdown.clone()));
         let verdicts = Verdicts::register(store.clone(), Arc::clone(&log), &config, &metrics).unwrap();
         tokio::spawn(verdicts.run(shutdown.clone()));
+        let audit_log = AuditLog::new();
         let parts = Parts {
             store: store.clone(),
             registry: Arc::clone(&registry),
-            log: Arc::clone(&log),
+            log: Arc::new(Gated { log: Arc::clone(&log), audit: audit_log.clone() }),
             admin_key: Some(AdminKey::new(ADMIN).unwrap()),
             claims,
             metrics: query_metrics,
@@ -134,7 +142,7 @@ impl Api {
         tokio::spawn(query.serve(shutdown.clone()));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
         let origin = OriginConfig::default();
-        Self { addr, store, metrics, origin, registry, log, client, _ends: shutdown.clone().drop_guard(), shutdown, _dir: dir }
+        Self { addr, store, metrics, origin, registry, log, audit_log, client, _ends: shutdown.clone().drop_guard(), shutdown, _dir: dir }
     }
 
     /// Starts the normalizer and the writer.
@@ -151,14 +159,32 @@ impl Api {
             health: health.dependency("normalizer"),
         };
         tokio::spawn(tlsrpt_normalizer::run(tlsrpt_normalizer::NormalizerConfig::default(), parts, shutdown.clone()));
-        tokio::spawn(tlsrpt_writer::run(
-            tlsrpt_writer::WriterConfig { batch_linger_ms: 20, ..tlsrpt_writer::WriterConfig::default() },
-            log,
-            store,
-            tlsrpt_writer::Metrics::register(&metrics).unwrap(),
-            health.dependency("writer"),
-            shutdown,
-        ));
+        let config = tlsrpt_writer::WriterConfig { batch_linger_ms: 20, ..tlsrpt_writer::WriterConfig::default() };
+        let metrics = tlsrpt_writer::Metrics::register(&metrics).unwrap();
+        let (writer, audit) = (health.dependency("writer"), health.dependency("audit"));
+        tokio::spawn(tlsrpt_writer::run_audit(config.clone(), Arc::clone(&log), store.clone(), metrics.clone(), audit, shutdown.clone()));
+        tokio::spawn(tlsrpt_writer::run(config, log, store, metrics, writer, shutdown));
+    }
+
+    /// Whether the query role's log takes audit entries.
+    pub(crate) fn audit_log(&self) -> &AuditLog {
+        &self.audit_log
+    }
+
+    /// A GET that goes on by itself.
+    pub(crate) fn asked(&self, path: &str, key: &str) -> impl Future<Output = Answer> + 'static {
+        answer(self.client.get(format!("http://{}{path}", self.addr)).bearer_auth(key))
+    }
+
+    /// Asks until it is no longer told to come back.
+    pub(crate) async fn until_let_in(&self, path: &str, key: &str) {
+        for _ in 0..1_500 {
+            if self.get(path, key).await.status == StatusCode::OK {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{path} was never let in");
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Answer {

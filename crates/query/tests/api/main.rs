@@ -2,12 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::float_cmp)]
 
 mod adoption;
+mod audit;
+mod audit_log;
 mod export;
 mod harness;
+mod held_database;
 mod import;
 mod isolation;
 mod keys;
 mod ledger;
+mod limits;
 mod mails;
 mod onboarding;
 mod operator;

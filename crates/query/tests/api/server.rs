@@ -50,7 +50,7 @@ async fn while_the_database_is_away_the_registry_answers_and_everything_else_say
 
 #[tokio::test]
 async fn requests_beyond_the_bound_are_shed_at_once() {
-    let api = Api::start_on(no_store(), QueryConfig { requests_in_flight_max: 0, ..QueryConfig::default() }).await;
+    let api = Api::start_on(no_store(), QueryConfig { requests_in_flight_max: 0, operator_reserve: 0, ..QueryConfig::default() }).await;
     let answer = api.get("/admin/v1/tenants", ADMIN).await;
     answer.is_problem(503, "overloaded");
     assert_eq!(answer.header("retry-after"), "1");

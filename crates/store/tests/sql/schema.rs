@@ -9,7 +9,7 @@ use crate::support::{client, config, id, noon};
 async fn migrating_twice_runs_everything_once() {
     let store = Store::new(&config());
     store.ping().await.unwrap();
-    assert_eq!(store.migrate().await.unwrap(), ["001_reports_and_submissions", "002_mails", "003_keys"]);
+    assert_eq!(store.migrate().await.unwrap(), ["001_reports_and_submissions", "002_mails", "003_keys", "004_audit"]);
     assert!(store.migrate().await.unwrap().is_empty());
 }
 

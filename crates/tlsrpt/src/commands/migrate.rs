@@ -9,7 +9,12 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
     tlsrpt_telemetry::logs::init(config.logs.format, &config.logs.filter)?;
     let ran = wiring::runtime()?.block_on(async {
         let database = wiring::Database::open(config).await?;
-        let ran = database.store.migrate().await;
+        let migrate = async {
+            let ran = database.store.migrate().await?;
+            database.store.keep_audit(config.store.audit_retention_days).await?;
+            Ok::<_, tlsrpt_store::StoreError>(ran)
+        };
+        let ran = migrate.await;
         database.close().await;
         anyhow::Ok(ran?)
     })?;

@@ -166,6 +166,8 @@ pub(crate) struct StoreSection {
     pub(crate) clickhouse_database: String,
     /// Cluster in which the migrations make replicated tables with distributed ones over them; none for one server.
     pub(crate) clickhouse_cluster: Option<tlsrpt_store::ClusterName>,
+    /// How long entries of the audit log are kept, days.
+    pub(crate) audit_retention_days: u32,
     /// `libchdb.so` of the embedded engine; without one it is looked for where `make libchdb` puts it.
     pub(crate) library: Option<PathBuf>,
     /// Address of the embedded engine's HTTP endpoint; loopback only.
@@ -180,6 +182,7 @@ impl Default for StoreSection {
             clickhouse_password: None,
             clickhouse_database: "tlsrpt".to_owned(),
             clickhouse_cluster: None,
+            audit_retention_days: 1_826,
             library: None,
             embedded_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         }

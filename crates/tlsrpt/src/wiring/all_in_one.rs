@@ -30,7 +30,7 @@ async fn start(process: &mut Process<'_>, of_normalizer: &Handle, of_writer: &Ha
     if normalizer::start(process, of_normalizer, registry.clone()).await?.is_none() {
         return Ok(None);
     }
-    lag::start(process, &[normalizer::LAG, writer::LAG])?;
+    lag::start(process, &[normalizer::LAG, writer::LAG, writer::AUDIT_LAG])?;
     if process.migrate(&store).await?.is_none() || writer::start(process, of_writer, store.clone()).await?.is_none() {
         return Ok(None);
     }

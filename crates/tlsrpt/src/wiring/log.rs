@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, KafkaConfig, KafkaLog, Log, LogError};
-use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, SUBMISSIONS, WRITER_GROUP};
+use tlsrpt_record::{AUDIT, AUDIT_GROUP, NORMALIZED, NORMALIZER_GROUP, SUBMISSIONS, WRITER_GROUP};
 use tlsrpt_telemetry::{
     Dependency,
     prometheus::{self, IntGauge},
@@ -114,7 +114,7 @@ async fn open_embedded(config: &Config) -> Result<Arc<EmbeddedLog>, LogError> {
         record_max_bytes: config.log.record_max_bytes,
         in_flight_max_bytes: config.log.in_flight_max_bytes,
     })?;
-    for (topic, group) in [(&SUBMISSIONS, NORMALIZER_GROUP), (&NORMALIZED, WRITER_GROUP)] {
+    for (topic, group) in [(&SUBMISSIONS, NORMALIZER_GROUP), (&NORMALIZED, WRITER_GROUP), (&AUDIT, AUDIT_GROUP)] {
         log.declare(topic).await?;
         // Registered before anything is appended: from here on retention spares what the group has not committed, however long
         // its role takes to start.

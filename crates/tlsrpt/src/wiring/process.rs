@@ -151,7 +151,13 @@ impl Process<'_> {
             }
             passes
         };
-        let migrated = self.patiently(away, || store.migrate()).await.context("migrate the database")?;
+        let days = self.config.store.audit_retention_days;
+        let migrate = async || {
+            let ran = store.migrate().await?;
+            store.keep_audit(days).await?;
+            Ok(ran)
+        };
+        let migrated = self.patiently(away, migrate).await.context("migrate the database")?;
         let Some(ran) = migrated else { return Ok(None) };
         for migration in ran {
             tracing::info!(migration, "ran a migration");

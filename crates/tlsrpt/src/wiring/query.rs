@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use tlsrpt_query::{AdminKey, Adoption, Claims, Fates, Parts, Query, QueryMetrics, Verdicts};
-use tlsrpt_record::{NORMALIZED, SUBMISSIONS};
+use tlsrpt_record::{AUDIT, NORMALIZED, SUBMISSIONS};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
 
@@ -24,8 +24,8 @@ pub(super) async fn start(
     registry: Arc<Registry>,
     store: Store,
 ) -> anyhow::Result<Option<SocketAddr>> {
-    // The topics whose lag is what is pending, and to which a replay goes.
-    if process.declare(&[&SUBMISSIONS, &NORMALIZED]).await?.is_none() {
+    // The topics whose lag is what is pending, to which a replay goes, and to which what is audited does.
+    if process.declare(&[&SUBMISSIONS, &NORMALIZED, &AUDIT]).await?.is_none() {
         return Ok(None);
     }
     let config = process.config;

@@ -43,7 +43,7 @@ pub(crate) fn run_writer(config: &Config) -> anyhow::Result<ExitCode> {
         if writer::start(process, &runtime, store).await?.is_none() {
             return Ok(None);
         }
-        lag::start(process, &[writer::LAG])?;
+        lag::start(process, &[writer::LAG, writer::AUDIT_LAG])?;
         Ok(Some(()))
     })
 }
@@ -61,7 +61,7 @@ pub(crate) fn run_query(config: &Config) -> anyhow::Result<ExitCode> {
         }
         let Some(_listens) = query::start(process, &admin_key, registry, store).await? else { return Ok(None) };
         // The lag shows with every normalizer and writer gone, too.
-        lag::start(process, &[normalizer::LAG, writer::LAG])?;
+        lag::start(process, &[normalizer::LAG, writer::LAG, writer::AUDIT_LAG])?;
         Ok(Some(()))
     })
 }
