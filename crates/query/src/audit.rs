@@ -300,6 +300,7 @@ mod tests {
             (Method::PATCH, "/admin/v1/tenants/{id}", operator, "tenant.change"),
             (Method::POST, "/admin/v1/tenants/{id}/domains", operator, "domain.claim"),
             (Method::DELETE, "/admin/v1/tenants/{id}/domains/{domain}", operator, "domain.release"),
+            (Method::POST, "/admin/v1/tenants/{id}/domains/{domain}/move", operator, "domain.move"),
             (Method::POST, "/admin/v1/tenants/{id}/keys", operator, "key.create"),
             (Method::DELETE, "/admin/v1/tenants/{id}/keys/{key_id}", operator, "key.delete"),
             (Method::PATCH, "/admin/v1/tenants/{id}/settings", operator, "tenant.settings"),

@@ -260,7 +260,6 @@ pub(crate) trait ScopeType {
 macro_rules! scope_types {
     ($($name:ident)*) => {$(
         #[doc = concat!("[`Scope::", stringify!($name), "`] as a type.")]
-        #[allow(dead_code, reason = "a scope is a type before the first route asks for it")]
         #[derive(Debug)]
         pub(crate) enum $name {}
 

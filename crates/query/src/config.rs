@@ -55,6 +55,8 @@ pub struct QueryConfig {
     pub page_max_rows: usize,
     /// Most points of one series.
     pub series_max_points: usize,
+    /// Most domains that a tenant's metrics name; the rest is `other`.
+    pub metrics_max_domains: usize,
     /// Longest time that one export may take, seconds; it can be gone on with from where it ended.
     pub export_max_seconds: u64,
     /// Most exports at a time; more are answered 503.
@@ -99,6 +101,7 @@ impl Default for QueryConfig {
             page_default_rows: 100,
             page_max_rows: 1_000,
             series_max_points: 200_000,
+            metrics_max_domains: 200,
             export_max_seconds: 3_600,
             exports_in_flight_max: 8,
             exports_per_tenant_max: 2,

@@ -110,6 +110,31 @@ impl Registry {
         .await
     }
 
+    /// Gives a domain of one tenant to another, at once: it is nobody's at no moment. Doing it again changes nothing and is no error.
+    ///
+    /// # Errors
+    /// [`CommandError::NoDomain`] when it is neither's, [`CommandError::NoTenant`]; [`CommandError::Unavailable`].
+    pub async fn transfer_domain(&self, from: &TenantId, to: &TenantId, domain: &Domain) -> Result<ClaimedDomain, CommandError> {
+        let claimed_at = now();
+        self.change(|view| {
+            check_tenant(view, from)?;
+            check_tenant(view, to)?;
+            match view.claimant(domain) {
+                Some(owner) if owner == to => {
+                    let claimed_at = view.claimed_at(to, domain).unwrap_or(claimed_at);
+                    Ok(Change { states: Vec::new(), answer: ClaimedDomain { domain: domain.clone(), claimed_at } })
+                }
+                Some(owner) if owner == from => {
+                    let claim = Some(Claim { tenant: to.clone(), claimed_at });
+                    let answer = ClaimedDomain { domain: domain.clone(), claimed_at };
+                    Ok(Change { states: vec![State::Domain { domain: domain.clone(), claim }], answer })
+                }
+                _ => Err(CommandError::NoDomain { domain: domain.clone() }),
+            }
+        })
+        .await
+    }
+
     /// Gives a domain up.
     ///
     /// # Errors

@@ -187,6 +187,16 @@ pub struct DomainFigures {
     pub last_reported: Option<Day>,
 }
 
+impl DomainFigures {
+    /// Adds those of another domain. Sessions stay at their greatest value, as everywhere.
+    pub fn add(&mut self, other: &Self) {
+        self.successful_sessions = self.successful_sessions.saturating_add(other.successful_sessions);
+        self.failed_sessions = self.failed_sessions.saturating_add(other.failed_sessions);
+        self.reports = self.reports.saturating_add(other.reports);
+        self.last_reported = self.last_reported.max(other.last_reported);
+    }
+}
+
 /// What became of a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -27,6 +27,25 @@ pub struct Filter {
     pub trust: Vec<Trust>,
 }
 
+impl Filter {
+    /// Everything of these UTC days, inclusive.
+    #[must_use]
+    pub fn period(from: Day, to: Day) -> Self {
+        Self {
+            from,
+            to,
+            domains: Vec::new(),
+            subdomains: false,
+            reporters: Vec::new(),
+            policy_types: Vec::new(),
+            result_types: Vec::new(),
+            receiving_mx: Vec::new(),
+            sending_nets: Vec::new(),
+            trust: Vec::new(),
+        }
+    }
+}
+
 /// Length of one point of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {

@@ -4,6 +4,7 @@
 //! `target/release`, so build it first (`make bench` does).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a benchmark that cannot go on ends")]
 
+mod api;
 mod durable;
 mod kafka;
 mod load;
@@ -23,7 +24,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     // Cargo passes `--bench`; what else is there is a name.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let runs: [(&str, fn()); 7] = [
+    let runs: [(&str, fn()); 8] = [
         ("parse", parse::run),
         ("durable", durable::run),
         ("durable-kafka", durable::run_over_kafka),
@@ -31,6 +32,7 @@ fn main() {
         ("writer", writer::run),
         ("roles", roles::run),
         ("sustained", sustained::run),
+        ("api", api::run),
     ];
     for (name, run) in runs {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {

@@ -15,6 +15,7 @@ const TENANT_ROUTES: &[&str] = &[
     "/v1/reports/{report_key}",
     "/v1/reports/{report_key}/raw",
     "/v1/export",
+    "/v1/metrics",
     "/v1/result-types",
 ];
 
@@ -30,6 +31,7 @@ const OPERATOR_ROUTES: &[(&str, &str)] = &[
     ("POST", "/admin/v1/tenants/{id}/domains"),
     ("GET", "/admin/v1/tenants/{id}/domains"),
     ("DELETE", "/admin/v1/tenants/{id}/domains/{domain}"),
+    ("POST", "/admin/v1/tenants/{id}/domains/{domain}/move"),
     ("POST", "/admin/v1/tenants/{id}/keys"),
     ("GET", "/admin/v1/tenants/{id}/keys"),
     ("DELETE", "/admin/v1/tenants/{id}/keys/{key_id}"),
@@ -45,6 +47,7 @@ const OPERATOR_ROUTES: &[(&str, &str)] = &[
     ("GET", "/admin/v1/submissions/{id}/raw"),
     ("POST", "/admin/v1/submissions/{id}/replay"),
     ("GET", "/admin/v1/ledger"),
+    ("GET", "/admin/v1/audit"),
 ];
 
 #[test]

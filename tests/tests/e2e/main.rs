@@ -22,4 +22,5 @@ mod quirks;
 mod report_way;
 mod restart;
 mod seed;
+mod tenant_metrics;
 mod tenants;

@@ -62,3 +62,59 @@ pub(crate) async fn release(operator: Operator, path: Segments, _: Asked<Nothing
     operator.command(|registry| async move { registry.release_domain(&id, &domain).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
+
+/// What becomes of the reports that the tenant before has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum History {
+    /// They go with the domain.
+    Move,
+    /// They stay.
+    Leave,
+}
+
+const HISTORIES: &[(&str, History)] = &[("move", History::Move), ("leave", History::Leave)];
+
+/// A domain that was given to another tenant.
+#[derive(Serialize)]
+pub(crate) struct Moved {
+    #[serde(flatten)]
+    entry: DomainEntry,
+    from: TenantId,
+    to: TenantId,
+    history: History,
+    /// Rows of reports that went with it now.
+    moved_rows: u64,
+}
+
+/// Gives a domain to another tenant, with its history or without. Repeating it moves what is left, so a call that was cut short, or
+/// rows that a normalizer with an older view wrote in between, are mended by the next.
+pub(crate) async fn transfer(
+    operator: Operator,
+    note: Note,
+    path: Segments,
+    _: Asked<Nothing>,
+    fields: Fields,
+) -> Result<Json<Moved>, Problem> {
+    let from = path.read("id", TenantId::parse)?;
+    let domain = path.read("domain", Domain::parse)?;
+    note.target(domain.as_str());
+    let fields = fields.known(&["to", "history"])?;
+    let to = TenantId::parse(fields.text("to")?).map_err(|error| Problem::new(Kind::InvalidBody, sentence(&error)).naming("to"))?;
+    let history = fields.word("history", HISTORIES)?;
+    let claimed = {
+        let (from, to, domain) = (from.clone(), to.clone(), domain.clone());
+        operator.command(|registry| async move { registry.transfer_domain(&from, &to, &domain).await }).await?
+    };
+    operator.claims().claimed();
+    let moved_rows = match history {
+        History::Leave => 0,
+        History::Move => {
+            let mut domains = operator.store().policy_domains(&from, &domain).await?;
+            // What lies below and is claimed by itself stays with its owner.
+            domains.retain(|name| Domain::parse(name).is_ok_and(|name| operator.registry().owner_of(&name).as_ref() == Some(&to)));
+            operator.store().move_history(&from, &to, &domains).await?
+        }
+    };
+    Ok(Json(Moved { entry: claimed.into(), from, to, history, moved_rows }))
+}

@@ -33,6 +33,7 @@ pub(crate) static ROUTES: &[Entry] = &[
     operator(Method::POST, "/admin/v1/tenants/{id}/domains", || post(domains::claim)),
     operator(Method::GET, "/admin/v1/tenants/{id}/domains", || get(domains::list)),
     operator(Method::DELETE, "/admin/v1/tenants/{id}/domains/{domain}", || delete(domains::release)),
+    operator(Method::POST, "/admin/v1/tenants/{id}/domains/{domain}/move", || post(domains::transfer)),
     operator(Method::POST, "/admin/v1/tenants/{id}/keys", || post(keys::create)),
     operator(Method::GET, "/admin/v1/tenants/{id}/keys", || get(keys::list)),
     operator(Method::DELETE, "/admin/v1/tenants/{id}/keys/{key_id}", || delete(keys::remove)),

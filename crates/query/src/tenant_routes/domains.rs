@@ -92,10 +92,8 @@ fn entries(claimed: &[ClaimedDomain], figures: &BTreeMap<String, DomainFigures>,
     let names: BTreeSet<&str> = claimed.iter().map(|claim| claim.domain.as_str()).collect();
     let mut sums: BTreeMap<&str, DomainFigures> = BTreeMap::new();
     for (policy_domain, figures) in figures {
-        let Ok(policy_domain) = Domain::parse(policy_domain) else { continue };
-        let closest = policy_domain.self_and_parents().find_map(|name| names.get(name));
-        if let Some(closest) = closest {
-            add(sums.entry(closest).or_default(), figures);
+        if let Some(closest) = closest(&names, policy_domain) {
+            sums.entry(closest).or_default().add(figures);
         }
     }
     claimed
@@ -116,11 +114,10 @@ fn is_named(domain: &Domain, filter: &Filter) -> bool {
         || filter.subdomains && domain.self_and_parents().any(|name| filter.domains.iter().any(|named| named.as_str() == name))
 }
 
-fn add(sum: &mut DomainFigures, figures: &DomainFigures) {
-    sum.successful_sessions += figures.successful_sessions;
-    sum.failed_sessions += figures.failed_sessions;
-    sum.reports += figures.reports;
-    sum.last_reported = sum.last_reported.max(figures.last_reported);
+/// The claimed domain that a row of this policy domain counts for.
+pub(super) fn closest<'a>(claimed: &BTreeSet<&'a str>, policy_domain: &str) -> Option<&'a str> {
+    let policy_domain = Domain::parse(policy_domain).ok()?;
+    policy_domain.self_and_parents().find_map(|name| claimed.get(name).copied())
 }
 
 #[cfg(test)]
@@ -139,16 +136,9 @@ mod tests {
             .map(|&(name, failed)| (name.to_owned(), DomainFigures { failed_sessions: failed, ..DomainFigures::default() }))
             .collect();
         let filter = Filter {
-            from: Day(0),
-            to: Day(0),
             domains: query.0.iter().map(|name| Domain::parse(name).unwrap()).collect(),
             subdomains: query.1,
-            reporters: vec![],
-            policy_types: vec![],
-            result_types: vec![],
-            receiving_mx: vec![],
-            sending_nets: vec![],
-            trust: vec![],
+            ..Filter::period(Day(0), Day(0))
         };
         let found = entries(&claimed, &figures, &filter);
         let found: Vec<_> = found.iter().map(|entry| (entry.domain.as_str(), entry.figures.failed_sessions)).collect();

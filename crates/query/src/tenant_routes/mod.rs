@@ -4,6 +4,7 @@
 mod domains;
 mod export;
 mod failures;
+mod metrics;
 mod narrow;
 mod raw;
 mod reports;
@@ -38,5 +39,6 @@ pub(crate) static ROUTES: &[Entry] = &[
     tenant("/v1/reports/{report_key}", || reusable(reports::one)),
     tenant("/v1/reports/{report_key}/raw", || get(raw::document)),
     tenant("/v1/export", || get(export::answer)),
+    tenant("/v1/metrics", || get(metrics::answer)),
     tenant("/v1/result-types", || reusable(result_types::list)),
 ];

@@ -371,7 +371,7 @@ impl Asker<'_> {
         for route in routes().filter(|route| matches!(route.audience, Audience::Tenant(_))) {
             let period = format!("from={FROM}&to={TO}");
             let paths: Vec<String> = match route.path {
-                "/v1/result-types" => vec![route.path.to_owned()],
+                "/v1/result-types" | "/v1/metrics" => vec![route.path.to_owned()],
                 path if path.contains("{report_key}") => keys.iter().take(12).map(|key| path.replace("{report_key}", key)).collect(),
                 "/v1/timeseries" => ["domain", "reporter"].map(|by| format!("{}?{period}&group_by={by}", route.path)).into(),
                 "/v1/failures" => {

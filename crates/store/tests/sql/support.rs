@@ -264,18 +264,7 @@ pub(crate) async fn insert(store: &Store, sent: &[Sent]) {
 
 /// Everything from 2015 to a year after [`DAY`].
 pub(crate) fn all() -> Filter {
-    Filter {
-        from: "2015-01-01".parse().unwrap(),
-        to: DAY.plus(366),
-        domains: Vec::new(),
-        subdomains: false,
-        reporters: Vec::new(),
-        policy_types: Vec::new(),
-        result_types: Vec::new(),
-        receiving_mx: Vec::new(),
-        sending_nets: Vec::new(),
-        trust: Vec::new(),
-    }
+    Filter::period("2015-01-01".parse().unwrap(), DAY.plus(366))
 }
 
 /// [`DAY`] alone.
