@@ -20,7 +20,7 @@ async fn a_migration_that_crashed_in_the_middle_is_completed() {
     store.migrate().await.unwrap();
     client(&config).query("DROP TABLE submissions SYNC").execute().await.unwrap();
     client(&config).query("TRUNCATE TABLE migrations").execute().await.unwrap();
-    assert_eq!(store.migrate().await.unwrap().len(), 3);
+    assert_eq!(store.migrate().await.unwrap().len(), 4);
     assert_eq!(store.fates(None, None).await.unwrap(), tlsrpt_store::Fates::default());
 }
 
