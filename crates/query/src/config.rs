@@ -139,10 +139,10 @@ impl Default for RateConfig {
     fn default() -> Self {
         let some = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         Self {
-            requests_per_second: some(50),
-            burst: some(100),
-            operator_requests_per_second: some(200),
-            operator_burst: some(400),
+            requests_per_second: some(200),
+            burst: some(1_000),
+            operator_requests_per_second: some(2_000),
+            operator_burst: some(10_000),
             failures_per_second: some(1),
             failures_burst: some(20),
             exempt_networks: ["127.0.0.0/8", "::1/128"].iter().filter_map(|net| net.parse().ok()).collect(),
