@@ -22,6 +22,7 @@ use crate::{
     clock::now,
     config::QueryConfig,
     key_uses::KeyUses,
+    parts,
     pending::Pipeline,
     problem::{Kind, Problem},
     rates::Rates,
@@ -91,21 +92,13 @@ struct Inner {
 }
 
 impl App {
-    pub(crate) fn new(
-        store: Store,
-        registry: Arc<Registry>,
-        pipeline: Pipeline,
-        claims: Claims,
-        admin_key: Option<AdminKey>,
-        uses: KeyUses,
-        audits: Audits,
-        config: QueryConfig,
-    ) -> Self {
+    pub(crate) fn new(parts: parts::Parts, uses: KeyUses, audits: Audits, config: QueryConfig) -> Self {
+        let parts::Parts { store, registry, log, admin_key, claims, metrics: _ } = parts;
         let semaphore = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
         Self(Arc::new(Inner {
             store,
             registry,
-            pipeline,
+            pipeline: Pipeline::new(log),
             claims,
             admin_key,
             uses,

@@ -12,8 +12,6 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use tlsrpt_log::Log;
-use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -24,35 +22,17 @@ use tower_http::compression::CompressionLayer;
 
 use crate::{
     admission::{Admission, admit},
-    adoption::Claims,
     audit::{self, Audits},
-    auth::{AdminKey, App},
+    auth::App,
     config::QueryConfig,
     exports::Exports,
     key_uses::KeyUses,
-    metrics::QueryMetrics,
     middleware::observe,
-    pending::Pipeline,
+    parts::Parts,
     problem::{Kind, Problem},
     request_scope::Peer,
     routes::{Route, routes},
 };
-
-/// What the role works with.
-pub struct Parts {
-    /// The database.
-    pub store: Store,
-    /// Tenants, domains and keys.
-    pub registry: Arc<Registry>,
-    /// The log: what is pending, replay, and what is audited.
-    pub log: Arc<dyn Log>,
-    /// The operator's key; without one the operator's routes are closed.
-    pub admin_key: Option<AdminKey>,
-    /// Told when a domain is claimed; give the same to [`Adoption`](crate::Adoption).
-    pub claims: Claims,
-    /// What is counted.
-    pub metrics: QueryMetrics,
-}
 
 /// The query role's server, bound and not yet serving.
 pub struct Query {
@@ -145,9 +125,8 @@ fn prepared(stream: TcpStream) -> TokioIo<TcpStream> {
 }
 
 fn router(config: &QueryConfig, parts: Parts, uses: KeyUses) -> Router {
-    let Parts { store, registry, log, admin_key, claims, metrics } = parts;
-    let audits = Audits::new(Arc::clone(&log));
-    let app = App::new(store, registry, Pipeline::new(log), claims, admin_key, uses, audits.clone(), config.clone());
+    let (metrics, audits) = (parts.metrics.clone(), Audits::new(Arc::clone(&parts.log)));
+    let app = App::new(parts, uses, audits.clone(), config.clone());
     let admission = Admission::new(config);
     // Here and not in the handlers, so that no route is forgotten.
     let handler = |route: Route| -> (&'static str, MethodRouter<App>) {

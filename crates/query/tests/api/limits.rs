@@ -45,7 +45,7 @@ async fn a_key_is_told_how_many_requests_it_has_left_and_one_too_many_when_to_co
     // Neither another tenant nor the operator is held up.
     assert_eq!(api.get("/v1/summary", &other).await.status.as_u16(), 200);
     let operators = api.get("/admin/v1/tenants", ADMIN).await;
-    assert_eq!((operators.status.as_u16(), operators.header("ratelimit-policy")), (200, "\"key\";q=400;w=2"));
+    assert_eq!((operators.status.as_u16(), operators.header("ratelimit-policy")), (200, "\"key\";q=10000;w=5"));
 }
 
 #[tokio::test]

@@ -1,0 +1,25 @@
+//! What the role is given.
+
+use std::sync::Arc;
+
+use tlsrpt_log::Log;
+use tlsrpt_registry::Registry;
+use tlsrpt_store::Store;
+
+use crate::{adoption::Claims, auth::AdminKey, metrics::QueryMetrics};
+
+/// What the role works with.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// Tenants, domains and keys.
+    pub registry: Arc<Registry>,
+    /// The log: what is pending, replay, and what is audited.
+    pub log: Arc<dyn Log>,
+    /// The operator's key; without one the operator's routes are closed.
+    pub admin_key: Option<AdminKey>,
+    /// Told when a domain is claimed; give the same to [`Adoption`](crate::Adoption).
+    pub claims: Claims,
+    /// What is counted.
+    pub metrics: QueryMetrics,
+}
