@@ -78,12 +78,12 @@ pub struct QueryConfig {
 impl Default for QueryConfig {
     fn default() -> Self {
         Self {
-            connections_max: 1024,
-            requests_in_flight_max: 256,
+            connections_max: 4096,
+            requests_in_flight_max: 1024,
             operator_reserve: 16,
             tenants_in_flight_max: 64,
             tenant_in_flight_max: 8,
-            tenant_waiting_max: 16,
+            tenant_waiting_max: 64,
             tenant_wait_ms: 10_000,
             rate: RateConfig::default(),
             body_max_bytes: 64 * 1024,
