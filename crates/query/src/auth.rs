@@ -21,6 +21,7 @@ use crate::{
     audit::{self, Actor, Audits},
     clock::now,
     config::QueryConfig,
+    exports::{ExportSlot, Exports},
     key_uses::KeyUses,
     parts,
     pending::Pipeline,
@@ -88,6 +89,7 @@ struct Inner {
     audits: Audits,
     rates: Rates,
     places: Places,
+    exports: Exports,
     config: QueryConfig,
 }
 
@@ -107,6 +109,7 @@ impl App {
             audits,
             rates: Rates::new(&config.rate),
             places: Places::new(&config),
+            exports: Exports::new(&config),
             config,
         }))
     }
@@ -284,6 +287,13 @@ impl<S> TenantKey<S> {
     /// clone: the stream of an answer, work on another thread.
     pub(crate) fn place(&self) -> Arc<Place> {
         Arc::clone(&self.place)
+    }
+}
+
+impl TenantKey<Export> {
+    /// A place among the exports that run.
+    pub(crate) fn export_slot(&self) -> Result<ExportSlot, Problem> {
+        self.app.0.exports.enter(&self.tenant)
     }
 }
 

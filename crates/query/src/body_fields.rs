@@ -9,7 +9,7 @@ use tlsrpt_report::UnixMillis;
 use crate::{
     auth::App,
     body_bytes::read_body,
-    nearest::nearest,
+    nearest::{Hint, choose},
     problem::{Kind, Problem, echo, sentence},
 };
 
@@ -32,18 +32,14 @@ impl Fields {
     pub(crate) fn of(value: Value) -> Option<Self> {
         if let Value::Object(fields) = value { Some(Self(fields)) } else { None }
     }
+
     /// Refuses fields other than these.
     pub(crate) fn known(self, known: &'static [&'static str]) -> Result<Self, Problem> {
         match self.0.keys().find(|name| !known.contains(&name.as_str())) {
             None => Ok(self),
             Some(unknown) => {
-                let meant = nearest(unknown, known.iter().copied());
-                let detail = format!(
-                    "`{}` is not a field here: did you mean `{}`? Known are {}.",
-                    echo(unknown),
-                    meant.unwrap_or_default(),
-                    known.join(", ")
-                );
+                let Hint { meant, text } = Hint::new(unknown, known.iter().copied());
+                let detail = format!("`{}` is not a field here: {text}", echo(unknown));
                 Err(Problem::new(Kind::UnknownField, detail).naming(unknown).did_you_mean(meant))
             }
         }
@@ -129,17 +125,9 @@ fn whole(name: &'static str, value: &Value, bounds: RangeInclusive<u64>) -> Resu
 
 /// The value of this name, or a problem that tells the nearest.
 fn word<T: Copy>(name: &'static str, value: &Value, known: &[(&'static str, T)]) -> Result<T, Problem> {
-    let text = value.as_str().unwrap_or_default();
-    known.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
-        let words = || known.iter().map(|(word, _)| *word);
-        let meant = nearest(text, words());
-        let detail = format!(
-            "`{}` is not known as `{name}`: did you mean `{}`? Known are {}.",
-            echo(&value.to_string()),
-            meant.unwrap_or_default(),
-            words().collect::<Vec<_>>().join(", ")
-        );
-        invalid(name, detail).did_you_mean(meant)
+    choose(value.as_str().unwrap_or_default(), known).map_err(|hint| {
+        let detail = format!("`{}` is not known as `{name}`: {}", echo(&value.to_string()), hint.text);
+        invalid(name, detail).did_you_mean(hint.meant)
     })
 }
 

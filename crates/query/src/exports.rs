@@ -1,10 +1,8 @@
 //! How many exports run at a time: they may take long, so they are counted by themselves, and no tenant takes all the places.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
+use parking_lot::Mutex;
 use tlsrpt_record::TenantId;
 
 use crate::{
@@ -39,7 +37,7 @@ impl Exports {
     /// # Errors
     /// 429 when the tenant has as many as it may, 503 when everybody together has.
     pub(crate) fn enter(&self, tenant: &TenantId) -> Result<ExportSlot, Problem> {
-        let mut running = self.running();
+        let mut running = self.0.running.lock();
         let own = running.get(tenant).copied().unwrap_or(0);
         if own >= self.0.per_tenant_max {
             let detail = format!("{own} exports of yours are running, and there may be no more at a time. Wait until one has ended.");
@@ -51,16 +49,11 @@ impl Exports {
         running.insert(tenant.clone(), own + 1);
         Ok(ExportSlot { exports: self.clone(), tenant: tenant.clone() })
     }
-
-    /// Nothing that holds the lock can panic, so a poisoned one is whole.
-    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<TenantId, usize>> {
-        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for ExportSlot {
     fn drop(&mut self) {
-        let mut running = self.exports.running();
+        let mut running = self.exports.0.running.lock();
         if let Some(own) = running.get_mut(&self.tenant) {
             *own -= 1;
             if *own == 0 {
@@ -89,6 +82,6 @@ mod tests {
         assert!(exports.enter(&tenant("c")).is_ok());
         assert!(exports.enter(&tenant("a")).is_ok());
         drop((second, third));
-        assert!(exports.running().is_empty());
+        assert!(exports.0.running.lock().is_empty());
     }
 }

@@ -3,10 +3,11 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use tlsrpt_report::{UnixMillis, UnixSeconds};
 use tlsrpt_store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -24,17 +25,20 @@ impl KeyUses {
     /// The key opened something, or would have with another scope or role.
     pub(crate) fn note(&self, key_id: &str, now: UnixMillis) {
         let now = UnixSeconds(now.0.div_euclid(1000));
-        self.locked(|uses| match uses.get_mut(key_id) {
+        let mut uses = self.0.lock();
+        match uses.get_mut(key_id) {
             Some(at) => *at = now.max(*at),
             None => drop(uses.insert(key_id.into(), now)),
-        });
+        }
     }
 
     /// When these keys were last used, here or anywhere; none of all when the database cannot tell in time.
     pub(crate) async fn last(&self, store: &Store, key_ids: Vec<String>) -> Option<BTreeMap<String, UnixSeconds>> {
         // Before the database is asked: what is written in between is in both, and never in neither.
-        let unwritten: Vec<(String, UnixSeconds)> =
-            self.locked(|uses| key_ids.iter().filter_map(|id| uses.get(&**id).map(|&at| (id.clone(), at))).collect());
+        let unwritten: Vec<(String, UnixSeconds)> = {
+            let uses = self.0.lock();
+            key_ids.iter().filter_map(|id| uses.get(&**id).map(|&at| (id.clone(), at))).collect()
+        };
         let written = tokio::time::timeout(READ_TIMEOUT, store.key_uses(key_ids)).await;
         let mut uses = match written {
             Ok(Ok(uses)) => uses,
@@ -75,18 +79,13 @@ impl KeyUses {
     }
 
     async fn write_once(&self, store: &Store) -> Result<(), StoreError> {
-        let unwritten: BTreeMap<Box<str>, UnixSeconds> = self.locked(|uses| uses.iter().map(|(id, &at)| (id.clone(), at)).collect());
+        let unwritten: BTreeMap<Box<str>, UnixSeconds> = self.0.lock().iter().map(|(id, &at)| (id.clone(), at)).collect();
         if unwritten.is_empty() {
             return Ok(());
         }
         store.note_key_uses(&unwritten).await?;
         // Only now, so that a list shows a use that is on its way; one that came meanwhile stays for the next time.
-        self.locked(|uses| uses.retain(|id, at| unwritten.get(id) != Some(at)));
+        self.0.lock().retain(|id, at| unwritten.get(id) != Some(at));
         Ok(())
-    }
-
-    fn locked<T>(&self, work: impl FnOnce(&mut HashMap<Box<str>, UnixSeconds>) -> T) -> T {
-        // Times are whole whatever happened to whoever held the lock.
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

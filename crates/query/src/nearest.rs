@@ -7,6 +7,28 @@ pub(crate) fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>)
     known.into_iter().map(|name| (strsim::jaro_winkler(&given, name), name)).max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, name)| name)
 }
 
+/// What helps whoever gave a name that is not known.
+pub(crate) struct Hint {
+    /// The known name that was most likely meant.
+    pub(crate) meant: Option<&'static str>,
+    /// That name and all that are known, as the end of a sentence.
+    pub(crate) text: String,
+}
+
+impl Hint {
+    pub(crate) fn new(given: &str, known: impl Iterator<Item = &'static str> + Clone) -> Self {
+        let meant = nearest(given, known.clone());
+        let text = format!("did you mean `{}`? Known are {}.", meant.unwrap_or_default(), known.collect::<Vec<_>>().join(", "));
+        Self { meant, text }
+    }
+}
+
+/// The value of this name out of a fixed set, else the hint.
+pub(crate) fn choose<T: Copy>(given: &str, known: &[(&'static str, T)]) -> Result<T, Hint> {
+    let found = known.iter().find(|(name, _)| *name == given).map(|(_, value)| *value);
+    found.ok_or_else(|| Hint::new(given, known.iter().map(|(name, _)| *name)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use tlsrpt_store::StoreError;
 use crate::{
     auth::App,
     config::QueryConfig,
-    nearest::nearest,
+    nearest::{Hint, choose},
     problem::{Kind, Problem, echo, sentence},
 };
 
@@ -80,11 +80,8 @@ impl Parameters {
         match pairs.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             None => Ok(Self(pairs)),
             Some((unknown, _)) => {
-                let meant = nearest(unknown, known.iter().copied());
-                let hint = meant.map_or_else(
-                    || "this route takes none.".to_owned(),
-                    |meant| format!("did you mean `{meant}`? Known are {}.", known.join(", ")),
-                );
+                let Hint { meant, text } = Hint::new(unknown, known.iter().copied());
+                let hint = if known.is_empty() { "this route takes none." } else { &text };
                 let detail = format!("`{}` is not a parameter here: {hint}", echo(unknown));
                 Err(Problem::new(Kind::UnknownParameter, detail).naming(unknown).did_you_mean(meant))
             }
@@ -226,17 +223,8 @@ impl Continuation {
 
 /// The value of this name, or a problem that tells the nearest.
 fn named<T: Copy>(name: &'static str, text: &str, known: &[(&'static str, T)]) -> Result<T, Problem> {
-    known.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
-        let words = || known.iter().map(|(word, _)| *word);
-        let meant = nearest(text, words());
-        let detail = format!(
-            "`{name}={}` is not known: did you mean `{}`? Known are {}.",
-            echo(text),
-            meant.unwrap_or_default(),
-            words().collect::<Vec<_>>().join(", ")
-        );
-        invalid(name, detail).did_you_mean(meant)
-    })
+    choose(text, known)
+        .map_err(|hint| invalid(name, format!("`{name}={}` is not known: {}", echo(text), hint.text)).did_you_mean(hint.meant))
 }
 
 /// A parameter's value that is not understood.

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use axum::{Extension, Router, middleware::from_fn_with_state, routing::MethodRouter};
+use axum::{Router, middleware::from_fn_with_state, routing::MethodRouter};
 use hyper::{
     server::conn::http1,
     service::{Service as _, service_fn},
@@ -25,7 +25,6 @@ use crate::{
     audit::{self, Audits},
     auth::App,
     config::QueryConfig,
-    exports::Exports,
     key_uses::KeyUses,
     middleware::observe,
     parts::Parts,
@@ -130,8 +129,7 @@ fn router(config: &QueryConfig, parts: Parts, uses: KeyUses) -> Router {
     let admission = Admission::new(config);
     // Here and not in the handlers, so that no route is forgotten.
     let handler = |route: Route| -> (&'static str, MethodRouter<App>) {
-        let audited = audit::audited(&route);
-        let handler = match audited {
+        let handler = match audit::audited(&route) {
             Some(audited) => route.handler.layer(from_fn_with_state((audits.clone(), Arc::new(audited)), audit::record)),
             None => route.handler,
         };
@@ -145,7 +143,6 @@ fn router(config: &QueryConfig, parts: Parts, uses: KeyUses) -> Router {
         })
         .fallback(async || Problem::not_found("There is no such path here."))
         .layer(from_fn_with_state(admission, admit))
-        .layer(Extension(Exports::new(config)))
         // Lengths tell nothing here (BREACH): that needs somebody who makes a victim's browser ask with a secret that it adds by
         // itself, and a key is put into its header by the program that asks.
         .layer(CompressionLayer::new().gzip(true).zstd(true))

@@ -39,3 +39,4 @@ pub use scope::{Role, Scope, Scopes};
 pub use secret::ADDRESS_CHARS;
 pub use settings::{RETENTION_MAX_DAYS, RetentionDays, RetentionError, SettingsChange, TenantSettings};
 pub use tlsrpt_record::{TenantId, TenantIdError};
+pub use view::is_expired;

@@ -200,8 +200,9 @@ fn is_secret(presented: &SecretHash, expected: Option<&SecretHash>) -> bool {
     bool::from(presented.ct_eq(expected.unwrap_or(&[0; 32]))) && expected.is_some()
 }
 
-/// Whether a key opens nothing any more.
-pub(crate) fn is_expired(expires_at: Option<UnixMillis>, now: UnixMillis) -> bool {
+/// Whether a key that expires then opens nothing any more at this moment.
+#[must_use]
+pub fn is_expired(expires_at: Option<UnixMillis>, now: UnixMillis) -> bool {
     expires_at.is_some_and(|at| at <= now)
 }
 

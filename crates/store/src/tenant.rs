@@ -40,10 +40,4 @@ impl TenantQueries {
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         wall::settings(&self.tenant, None)
     }
-
-    /// Whose queries they are.
-    #[must_use]
-    pub fn tenant(&self) -> &TenantId {
-        &self.tenant
-    }
 }

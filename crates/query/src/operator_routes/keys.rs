@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{Json, http::StatusCode};
 use serde::Serialize;
 use tlsrpt_record::TenantId;
-use tlsrpt_registry::{ApiKey, NewKey, OVERLAP_MAX, Scope, Scopes};
+use tlsrpt_registry::{ApiKey, NewKey, OVERLAP_MAX, Scope, Scopes, is_expired};
 use tlsrpt_report::UnixSeconds;
 
 use super::tenants::existing;
@@ -44,7 +44,7 @@ impl From<ApiKey> for KeyEntry {
             scopes: key.scopes,
             created_at: key.created_at.rfc3339(),
             expires_at: key.expires_at.map(|at| at.rfc3339()),
-            expired: key.expires_at.is_some_and(|at| at <= now()),
+            expired: is_expired(key.expires_at, now()),
             followed_by: key.followed_by,
         }
     }

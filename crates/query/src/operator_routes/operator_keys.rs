@@ -2,7 +2,7 @@
 
 use axum::{Json, http::StatusCode};
 use serde::Serialize;
-use tlsrpt_registry::{OperatorKey, Role};
+use tlsrpt_registry::{OperatorKey, Role, is_expired};
 
 use super::keys::{Keys, NewEntry, key_id, with_uses};
 use crate::{
@@ -33,7 +33,7 @@ impl From<OperatorKey> for OperatorKeyEntry {
             role: key.role,
             created_at: key.created_at.rfc3339(),
             expires_at: key.expires_at.map(|at| at.rfc3339()),
-            expired: key.expires_at.is_some_and(|at| at <= now()),
+            expired: is_expired(key.expires_at, now()),
         }
     }
 }

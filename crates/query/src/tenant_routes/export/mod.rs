@@ -11,7 +11,6 @@ mod lines;
 mod stream;
 
 use axum::{
-    Extension,
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -21,7 +20,6 @@ use super::narrow::{filter, filter_names};
 use crate::{
     auth::{self, TenantKey},
     config::QueryConfig,
-    exports::Exports,
     parameters::{Asked, Continuation, FromParameters, Parameters},
     problem::Problem,
 };
@@ -51,12 +49,8 @@ impl FromParameters for Export {
     }
 }
 
-pub(crate) async fn answer(
-    key: TenantKey<auth::Export>,
-    Extension(exports): Extension<Exports>,
-    Asked(asked): Asked<Export>,
-) -> Result<Response, Problem> {
-    let slot = exports.enter(key.queries.tenant())?;
+pub(crate) async fn answer(key: TenantKey<auth::Export>, Asked(asked): Asked<Export>) -> Result<Response, Problem> {
+    let slot = key.export_slot()?;
     let (media_type, disposition) = match asked.format {
         Format::Ndjson => ("application/x-ndjson", "attachment; filename=\"tlsrpt-export.ndjson\""),
         Format::Csv => ("text/csv; charset=utf-8; header=present", "attachment; filename=\"tlsrpt-export.csv\""),
