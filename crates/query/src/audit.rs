@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::now,
+    description::Argument,
     problem::{Problem, chain},
     request_scope::RequestScope,
     routes::{Audience, Route},
@@ -262,6 +263,9 @@ impl Note {
         }
     }
 }
+
+/// It reads nothing that was sent.
+impl Argument for Note {}
 
 impl<S: Send + Sync> FromRequestParts<S> for Note {
     type Rejection = Problem;

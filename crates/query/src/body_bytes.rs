@@ -11,6 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     auth::App,
+    description::{Argument, Draft, schemas},
     problem::{Kind, Problem},
 };
 
@@ -33,6 +34,23 @@ pub(crate) async fn read_body(request: Request, max_bytes: usize) -> Result<Byte
 pub(crate) struct Payload {
     pub(crate) bytes: Bytes,
     _place: OwnedSemaphorePermit,
+}
+
+/// As RFC 8460 4.4 has it.
+const REPORT: &str = r#"{"organization-name":"Sender Inc.","date-range":{"start-datetime":"2026-05-13T00:00:00Z",
+"end-datetime":"2026-05-13T23:59:59Z"},"contact-info":"tls@sender.example","report-id":"2026-05-13-1","policies":[{"policy":{
+"policy-type":"sts","policy-domain":"acme.example","mx-host":["mx.acme.example"]},"summary":{"total-successful-session-count":90,
+"total-failure-session-count":10},"failure-details":[{"result-type":"certificate-expired","sending-mta-ip":"198.51.100.7",
+"receiving-mx-hostname":"mx.acme.example","failed-session-count":10}]}]}"#;
+
+impl Argument for Payload {
+    fn describe(draft: &mut Draft<'_>) {
+        let bytes =
+            ["application/tlsrpt+gzip", "message/rfc822", "application/octet-stream"].map(|media_type| (media_type, schemas::bytes()));
+        let [gzip, mail, other] = bytes;
+        draft.bytes([("application/tlsrpt+json", schemas::lines_such_as(REPORT)), gzip, mail, other]);
+        draft.may_fail(&[Kind::EmptyPayload, Kind::Overloaded]);
+    }
 }
 
 impl FromRequest<App> for Payload {

@@ -1,19 +1,21 @@
 //! What stands in a request's body, or in a line of one: a JSON object of texts, numbers, lists and objects.
 
-use std::ops::RangeInclusive;
+use std::{marker::PhantomData, ops::RangeInclusive};
 
 use axum::extract::{FromRequest, Request};
 use serde_json::{Map, Value};
 use tlsrpt_report::UnixMillis;
+use utoipa::ToSchema;
 
 use crate::{
     auth::App,
     body_bytes::read_body,
+    description::{Argument, Draft},
     nearest::{Hint, choose},
     problem::{Kind, Problem, echo, sentence},
 };
 
-/// The fields of the body, whatever media type it was sent under.
+/// The fields of a JSON object, whatever media type it was sent under.
 pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
@@ -136,11 +138,38 @@ pub(crate) fn invalid(name: &'static str, detail: String) -> Problem {
     Problem::new(Kind::InvalidBody, detail).naming(name)
 }
 
-impl FromRequest<App> for Fields {
+/// What a route takes in its body.
+pub(crate) trait FromFields: ToSchema + Sized {
+    /// The fields that it knows: those of the schema.
+    const NAMES: &'static [&'static str];
+    /// Whether it may be left out.
+    const IS_OPTIONAL: bool = false;
+    /// Reads them.
+    fn read(fields: &Fields) -> Result<Self, Problem>;
+}
+
+/// The body of a request, a JSON object, which is looked at when [`Given::read`] says so: what the path names comes first.
+pub(crate) struct Given<T>(Fields, PhantomData<T>);
+
+impl<T: FromFields> Given<T> {
+    /// What it holds.
+    pub(crate) fn read(self) -> Result<T, Problem> {
+        T::read(&self.0.known(T::NAMES)?)
+    }
+}
+
+impl<T: FromFields> Argument for Given<T> {
+    fn describe(draft: &mut Draft<'_>) {
+        draft.fields::<T>(!T::IS_OPTIONAL);
+    }
+}
+
+impl<T> FromRequest<App> for Given<T> {
     type Rejection = Problem;
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let bytes = read_body(request, app.config().body_max_bytes).await?;
         // What says nothing says that everything is as it is when nothing is said.
-        if bytes.is_empty() { Ok(Self(Map::new())) } else { Self::parse(&bytes) }
+        let fields = if bytes.is_empty() { Fields(Map::new()) } else { Fields::parse(&bytes)? };
+        Ok(Self(fields, PhantomData))
     }
 }

@@ -23,6 +23,7 @@ mod body_bytes;
 mod body_fields;
 mod clock;
 mod config;
+mod description;
 mod exports;
 mod fates;
 mod key_uses;

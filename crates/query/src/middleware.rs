@@ -50,13 +50,15 @@ pub(crate) async fn observe(State(metrics): State<QueryMetrics>, mut request: Re
 }
 
 /// Everything here is somebody's private data, made for programs: no cache keeps it unless its route says how, no browser guesses at
-/// it or runs it.
+/// it or runs it, but for the page of the description.
 fn harden(response: &mut Response, id: &str) {
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     reuse::tell_encodings_apart(headers);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox"));
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.append(header::VARY, HeaderValue::from_static("authorization"));
     if let Ok(id) = HeaderValue::from_str(id) {

@@ -6,10 +6,12 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use sha2::{Digest, Sha256};
 use tlsrpt_report::Day;
 use tlsrpt_store::StoreError;
+use utoipa::openapi::Schema;
 
 use crate::{
     auth::App,
     config::QueryConfig,
+    description::{Argument, Draft, schemas},
     nearest::{Hint, choose},
     problem::{Kind, Problem, echo, sentence},
 };
@@ -17,14 +19,62 @@ use crate::{
 /// Most values of one parameter.
 const VALUES_MAX: usize = 200;
 /// Longest value of a text parameter.
-const TEXT_MAX_BYTES: usize = 512;
+pub(crate) const TEXT_MAX_CHARS: usize = 512;
 /// Enough that no two queries of one asker are taken for each other by chance.
 const FINGERPRINT_BYTES: usize = 6;
+
+/// A parameter: its name, and what the description says of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parameter {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    /// Of one value; the configuration has the limits.
+    pub(crate) schema: fn(&QueryConfig) -> Schema,
+    pub(crate) takes: Takes,
+    pub(crate) is_required: bool,
+    /// A value; of a parameter that takes several, all of them with commas between.
+    pub(crate) example: Option<&'static str>,
+}
+
+/// How many values a parameter takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    One,
+    /// Several, in several parameters or in one with commas between.
+    Listed,
+    /// Several, each in a parameter of its own.
+    Repeated,
+}
+
+impl Parameter {
+    pub(crate) const fn new(name: &'static str, about: &'static str, schema: fn(&QueryConfig) -> Schema) -> Self {
+        Self { name, about, schema, takes: Takes::One, is_required: false, example: None }
+    }
+    pub(crate) const fn takes(self, takes: Takes) -> Self {
+        Self { takes, ..self }
+    }
+    pub(crate) const fn required(self) -> Self {
+        Self { is_required: true, ..self }
+    }
+    pub(crate) const fn example(self, value: &'static str) -> Self {
+        Self { example: Some(value), ..self }
+    }
+}
+
+/// How many entries a page has.
+pub(crate) const LIMIT: Parameter = Parameter::new("limit", "Most entries in the answer.", schemas::limit).example("100");
+/// Where a page begins.
+pub(crate) const CURSOR: Parameter =
+    Parameter::new("cursor", "The `next_cursor` of the page before, in a query with the same parameters.", schemas::text);
+/// The first day of a period.
+pub(crate) const FROM: Parameter = Parameter::new("from", "First UTC day.", schemas::day).example("2026-05-01");
+/// The last day of a period.
+pub(crate) const TO: Parameter = Parameter::new("to", "Last UTC day.", schemas::day).example("2026-05-31");
 
 /// What a route asks its query string for.
 pub(crate) trait FromParameters: Sized {
     /// The parameters that the route knows.
-    const NAMES: &'static [&'static str];
+    const PARAMETERS: &'static [Parameter];
     /// Reads them.
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem>;
 }
@@ -33,10 +83,16 @@ pub(crate) trait FromParameters: Sized {
 /// which parameters there are.
 pub(crate) struct Asked<T>(pub(crate) T);
 
+impl<T: FromParameters> Argument for Asked<T> {
+    fn describe(draft: &mut Draft<'_>) {
+        draft.parameters(T::PARAMETERS);
+    }
+}
+
 impl<T: FromParameters> FromRequestParts<App> for Asked<T> {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let parameters = Parameters::parse(parts.uri.query().unwrap_or_default(), T::NAMES)?;
+        let parameters = Parameters::parse(parts.uri.query().unwrap_or_default(), T::PARAMETERS)?;
         T::read(&parameters, app.config()).map(Self)
     }
 }
@@ -45,7 +101,7 @@ impl<T: FromParameters> FromRequestParts<App> for Asked<T> {
 pub(crate) struct Nothing;
 
 impl FromParameters for Nothing {
-    const NAMES: &'static [&'static str] = &[];
+    const PARAMETERS: &'static [Parameter] = &[];
     fn read(_: &Parameters, _: &QueryConfig) -> Result<Self, Problem> {
         Ok(Self)
     }
@@ -61,7 +117,7 @@ pub(crate) struct Page {
 }
 
 impl FromParameters for Page {
-    const NAMES: &'static [&'static str] = &["limit", "cursor"];
+    const PARAMETERS: &'static [Parameter] = &[LIMIT, CURSOR];
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         Ok(Self { limit: parameters.limit(config)?, cursor: parameters.one("cursor")?.map(str::to_owned) })
     }
@@ -75,12 +131,12 @@ impl Parameters {
     ///
     /// # Errors
     /// 400 for a parameter that is not among `known`.
-    pub(crate) fn parse(query: &str, known: &'static [&'static str]) -> Result<Self, Problem> {
+    pub(crate) fn parse(query: &str, known: &'static [Parameter]) -> Result<Self, Problem> {
         let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        match pairs.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        match pairs.iter().find(|(name, _)| known.iter().all(|parameter| parameter.name != name)) {
             None => Ok(Self(pairs)),
             Some((unknown, _)) => {
-                let Hint { meant, text } = Hint::new(unknown, known.iter().copied());
+                let Hint { meant, text } = Hint::new(unknown, known.iter().map(|parameter| parameter.name));
                 let hint = if known.is_empty() { "this route takes none." } else { &text };
                 let detail = format!("`{}` is not a parameter here: {hint}", echo(unknown));
                 Err(Problem::new(Kind::UnknownParameter, detail).naming(unknown).did_you_mean(meant))
@@ -94,8 +150,8 @@ impl Parameters {
         if values.len() > VALUES_MAX {
             return Err(invalid(name, format!("`{name}` is given {} times: give it {VALUES_MAX} times at most.", values.len())));
         }
-        if values.iter().any(|value| value.is_empty() || value.len() > TEXT_MAX_BYTES) {
-            return Err(invalid(name, format!("`{name}` has 1 to {TEXT_MAX_BYTES} bytes: leave it out when it is not meant.")));
+        if values.iter().any(|value| value.is_empty() || value.chars().count() > TEXT_MAX_CHARS) {
+            return Err(invalid(name, format!("`{name}` has 1 to {TEXT_MAX_CHARS} characters: leave it out when it is not meant.")));
         }
         Ok(values)
     }
@@ -238,7 +294,11 @@ mod tests {
 
     use super::*;
 
-    const KNOWN: &[&str] = &["domain", "limit", "group_by", "subdomains", "from"];
+    const fn text(name: &'static str) -> Parameter {
+        Parameter::new(name, "", schemas::text)
+    }
+
+    const KNOWN: &[Parameter] = &[text("domain"), LIMIT, text("group_by"), text("subdomains"), FROM];
     const WORDS: &[(&str, u8)] = &[("reporter", 1), ("domain", 2)];
 
     fn parsed(query: &str) -> Parameters {
@@ -284,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_cursor_goes_on_in_its_own_query_only_whatever_the_order_of_its_parameters_and_the_length_of_a_page() {
-        let read = |query: &str| Continuation::read(&Parameters::parse(query, &["domain", "limit", "cursor", "from"]).unwrap());
+        let read = |query: &str| Continuation::read(&Parameters::parse(query, &[const { text("domain") }, LIMIT, CURSOR, FROM]).unwrap());
         let cursor = read("domain=a&domain=b&from=2026-01-01").unwrap().bind("abc");
         let goes_on = |query: &str| read(&format!("{query}&cursor={cursor}")).map(|there| there.cursor().map(str::to_owned));
         assert_eq!(goes_on("from=2026-01-01&domain=b&domain=a&limit=7").unwrap().as_deref(), Some("abc"));

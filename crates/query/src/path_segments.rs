@@ -7,7 +7,10 @@ use axum::{
     http::request::Parts,
 };
 
-use crate::problem::{Problem, sentence};
+use crate::{
+    description::{Argument, Draft},
+    problem::{Problem, sentence},
+};
 
 /// The named segments of the request's path, decoded.
 pub(crate) struct Segments(RawPathParams);
@@ -20,6 +23,12 @@ impl Segments {
     pub(crate) fn read<T, E: Display>(&self, name: &str, read: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Problem> {
         let text = self.0.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
         read(text).map_err(|error| Problem::not_found(sentence(&error)).naming(text))
+    }
+}
+
+impl Argument for Segments {
+    fn describe(draft: &mut Draft<'_>) {
+        draft.segments();
     }
 }
 

@@ -9,73 +9,83 @@ use axum::{
 use serde::Serialize;
 use tlsrpt_registry::CommandError;
 use tlsrpt_store::StoreError;
+use utoipa::{
+    ToSchema,
+    openapi::{Object, ObjectBuilder, Type},
+};
 
-/// What kind of problem it is; decides status, `type` and title.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    UnknownParameter,
-    InvalidParameter,
-    InvalidCursor,
-    InvalidBody,
-    UnknownField,
-    BodyTooLarge,
-    EmptyPayload,
-    KeyMissing,
-    KeyUnknown,
-    ScopeMissing,
-    RoleMissing,
-    KeyEnded,
-    NotFound,
-    MethodNotAllowed,
-    TenantTaken,
-    DomainTaken,
-    PublicSuffix,
-    QueryTooLarge,
-    PayloadTooLarge,
-    TooManyExports,
-    RateLimited,
-    TenantBusy,
-    Overloaded,
-    TimedOut,
-    StoreUnavailable,
-    LogUnavailable,
-    RegistryUnavailable,
-    Internal,
+/// Declares the kinds once: variant, status, last segment of the `type`, title.
+macro_rules! kinds {
+    ($($variant:ident = $status:ident $slug:literal: $title:literal,)+) => {
+        /// What kind of problem it is; decides status, `type` and title.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Kind {
+            $(#[doc = $title] $variant,)+
+        }
+
+        impl Kind {
+            /// Every kind.
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The status of its answers.
+            pub(crate) const fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$variant => StatusCode::$status,)+
+                }
+            }
+
+            /// The last segment of its `type`.
+            pub(crate) const fn slug(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $slug,)+
+                }
+            }
+
+            /// What it is, in a few words, without a full stop.
+            pub(crate) const fn title(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $title,)+
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    UnknownParameter = BAD_REQUEST "unknown-parameter": "The query has a parameter that is not known here",
+    InvalidParameter = BAD_REQUEST "invalid-parameter": "A parameter's value is not understood",
+    InvalidCursor = BAD_REQUEST "invalid-cursor": "The cursor is not one that a list answered",
+    InvalidBody = BAD_REQUEST "invalid-body": "The body is not what this route takes",
+    UnknownField = BAD_REQUEST "unknown-field": "The body has a field that is not known here",
+    BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large": "The body is too large",
+    EmptyPayload = UNSUPPORTED_MEDIA_TYPE "empty-payload": "There is nothing in the body",
+    KeyMissing = UNAUTHORIZED "key-missing": "A key is needed",
+    KeyUnknown = UNAUTHORIZED "key-unknown": "The key is not valid here",
+    ScopeMissing = FORBIDDEN "scope-missing": "The key lacks the scope that is needed",
+    RoleMissing = FORBIDDEN "role-missing": "The key lacks the role that is needed",
+    KeyEnded = CONFLICT "key-ended": "The key has expired or is followed by another",
+    NotFound = NOT_FOUND "not-found": "There is no such thing here",
+    MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed": "The path does not take this method",
+    TenantTaken = CONFLICT "tenant-taken": "The tenant exists already",
+    DomainTaken = CONFLICT "domain-taken": "The domain belongs to another tenant",
+    PublicSuffix = UNPROCESSABLE_ENTITY "public-suffix": "A public suffix cannot be claimed",
+    QueryTooLarge = UNPROCESSABLE_ENTITY "query-too-large": "The query is larger than its limits allow",
+    PayloadTooLarge = UNPROCESSABLE_ENTITY "payload-too-large": "The payload is larger than the log takes",
+    TooManyExports = TOO_MANY_REQUESTS "too-many-exports": "As many exports as may be are running",
+    RateLimited = TOO_MANY_REQUESTS "rate-limited": "Too many requests came",
+    TenantBusy = TOO_MANY_REQUESTS "tenant-busy": "Too many requests of the tenant are being worked on",
+    Overloaded = SERVICE_UNAVAILABLE "overloaded": "Too many requests are being worked on",
+    TimedOut = SERVICE_UNAVAILABLE "timed-out": "The request took longer than it may",
+    StoreUnavailable = SERVICE_UNAVAILABLE "store-unavailable": "The database cannot be asked now",
+    LogUnavailable = SERVICE_UNAVAILABLE "log-unavailable": "The log cannot be used now",
+    RegistryUnavailable = SERVICE_UNAVAILABLE "registry-unavailable": "The registry cannot be changed now",
+    Internal = INTERNAL_SERVER_ERROR "internal": "Something went wrong here",
 }
 
 impl Kind {
-    /// Status, last segment of the `type`, title.
-    fn parts(self) -> (StatusCode, &'static str, &'static str) {
-        match self {
-            Self::UnknownParameter => (StatusCode::BAD_REQUEST, "unknown-parameter", "The query has a parameter that is not known here"),
-            Self::InvalidParameter => (StatusCode::BAD_REQUEST, "invalid-parameter", "A parameter's value is not understood"),
-            Self::InvalidCursor => (StatusCode::BAD_REQUEST, "invalid-cursor", "The cursor is not one that a list answered"),
-            Self::InvalidBody => (StatusCode::BAD_REQUEST, "invalid-body", "The body is not what this route takes"),
-            Self::UnknownField => (StatusCode::BAD_REQUEST, "unknown-field", "The body has a field that is not known here"),
-            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large"),
-            Self::EmptyPayload => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "empty-payload", "There is nothing in the body"),
-            Self::KeyMissing => (StatusCode::UNAUTHORIZED, "key-missing", "A key is needed"),
-            Self::KeyUnknown => (StatusCode::UNAUTHORIZED, "key-unknown", "The key is not valid here"),
-            Self::ScopeMissing => (StatusCode::FORBIDDEN, "scope-missing", "The key lacks the scope that is needed"),
-            Self::RoleMissing => (StatusCode::FORBIDDEN, "role-missing", "The key lacks the role that is needed"),
-            Self::KeyEnded => (StatusCode::CONFLICT, "key-ended", "The key has expired or is followed by another"),
-            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such thing here"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path does not take this method"),
-            Self::TenantTaken => (StatusCode::CONFLICT, "tenant-taken", "The tenant exists already"),
-            Self::DomainTaken => (StatusCode::CONFLICT, "domain-taken", "The domain belongs to another tenant"),
-            Self::PublicSuffix => (StatusCode::UNPROCESSABLE_ENTITY, "public-suffix", "A public suffix cannot be claimed"),
-            Self::QueryTooLarge => (StatusCode::UNPROCESSABLE_ENTITY, "query-too-large", "The query is larger than its limits allow"),
-            Self::PayloadTooLarge => (StatusCode::UNPROCESSABLE_ENTITY, "payload-too-large", "The payload is larger than the log takes"),
-            Self::TooManyExports => (StatusCode::TOO_MANY_REQUESTS, "too-many-exports", "As many exports as may be are running"),
-            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests came"),
-            Self::TenantBusy => (StatusCode::TOO_MANY_REQUESTS, "tenant-busy", "Too many requests of the tenant are being worked on"),
-            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests are being worked on"),
-            Self::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, "timed-out", "The request took longer than it may"),
-            Self::StoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", "The database cannot be asked now"),
-            Self::LogUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "log-unavailable", "The log cannot be used now"),
-            Self::RegistryUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "registry-unavailable", "The registry cannot be changed now"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong here"),
-        }
+    /// Its `type`.
+    fn type_uri(self) -> String {
+        format!("/problems/{}", self.slug())
     }
 
     /// Seconds, unless the problem itself says how many.
@@ -117,16 +127,29 @@ pub(crate) struct Problem {
 }
 
 /// The members of RFC 9457 3.1, and our own.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
 pub(crate) struct Body<'a> {
+    /// The kind of problem, by which a program tells it from others.
+    #[schema(schema_with = type_uris)]
     r#type: String,
+    /// The kind in a few words.
     title: &'a str,
+    /// The answer's status.
     status: u16,
+    /// What is wrong with this request, and what to do.
     detail: &'a str,
+    /// The parameter, field or value that is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
+    /// The nearest of the names that are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     did_you_mean: Option<&'a str>,
+}
+
+/// Every `type` that there is.
+fn type_uris() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Kind::ALL.iter().map(|kind| kind.type_uri()))).build()
 }
 
 /// Longest text of the asker's that an answer repeats.
@@ -153,11 +176,10 @@ impl Problem {
 
     /// What the answer says, for where it stands among others.
     pub(crate) fn body(&self) -> Body<'_> {
-        let (status, slug, title) = self.kind.parts();
         Body {
-            r#type: format!("/problems/{slug}"),
-            title,
-            status: status.as_u16(),
+            r#type: self.kind.type_uri(),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
             detail: &self.detail,
             name: self.name.as_deref(),
             did_you_mean: self.did_you_mean,
@@ -256,10 +278,9 @@ pub(crate) fn sentence(error: &impl ToString) -> String {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, ..) = self.kind.parts();
         let body = self.body();
         // Strings and a number always serialise.
-        let mut response = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
+        let mut response = (self.kind.status(), serde_json::to_vec(&body).unwrap_or_default()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {

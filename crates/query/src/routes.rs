@@ -5,7 +5,6 @@
 //! checks.
 
 use axum::{
-    handler::Handler,
     http::Method,
     middleware::from_fn,
     routing::{self, MethodRouter},
@@ -14,7 +13,9 @@ use tlsrpt_registry::{Role, Scope};
 
 use crate::{
     auth::{App, Key},
+    description::{Described, Draft, Summary},
     operator_routes,
+    problem::Kind,
     reuse::reuse,
     tenant_routes,
 };
@@ -37,6 +38,12 @@ pub struct Route {
     pub path: &'static str,
     /// Whose key opens it.
     pub audience: Audience,
+    pub(crate) summary: Summary,
+    pub(crate) describe: fn(&mut Draft<'_>),
+    /// What it may answer beside the problems that its arguments have.
+    pub(crate) problems: &'static [Kind],
+    /// Whether its answers have a tag.
+    pub(crate) is_reusable: bool,
     pub(crate) handler: MethodRouter<App>,
 }
 
@@ -44,54 +51,43 @@ pub struct Route {
 pub(crate) struct Entry {
     method: Method,
     path: &'static str,
+    summary: Summary,
     opened: fn() -> Opened,
 }
 
 impl Entry {
-    pub(crate) const fn new(method: Method, path: &'static str, opened: fn() -> Opened) -> Self {
-        Self { method, path, opened }
+    /// `id` names it in programs that are made from the description, `text` says what it does.
+    pub(crate) const fn new(method: Method, path: &'static str, id: &'static str, text: &'static str, opened: fn() -> Opened) -> Self {
+        Self { method, path, summary: Summary { id, text }, opened }
     }
 }
 
-/// A handler, and whose key opens it.
+/// A handler, whose key opens it, and what its signature says of it.
 pub(crate) struct Opened {
     audience: Audience,
     handler: MethodRouter<App>,
+    describe: fn(&mut Draft<'_>),
+    problems: &'static [Kind],
+    is_reusable: bool,
 }
 
 impl Opened {
     /// The same, its answers with a tag by which they need not be sent twice.
     pub(crate) fn reusable(self) -> Self {
-        Self { handler: self.handler.layer(from_fn(reuse)), ..self }
+        Self { handler: self.handler.layer(from_fn(reuse)), is_reusable: true, ..self }
     }
-}
 
-/// The arguments of a handler whose first is a key; what comes after `M`, axum's mark of how the last one is read.
-pub(crate) trait LedByKey {
-    type First: Key;
-}
-
-impl<M, K: Key> LedByKey for (M, K) {
-    type First = K;
-}
-impl<M, K: Key, A> LedByKey for (M, K, A) {
-    type First = K;
-}
-impl<M, K: Key, A, B> LedByKey for (M, K, A, B) {
-    type First = K;
-}
-impl<M, K: Key, A, B, C> LedByKey for (M, K, A, B, C) {
-    type First = K;
-}
-impl<M, K: Key, A, B, C, D> LedByKey for (M, K, A, B, C, D) {
-    type First = K;
+    /// The same, which may answer these problems, beside those that its arguments have.
+    pub(crate) fn may_fail(self, problems: &'static [Kind]) -> Self {
+        Self { problems, ..self }
+    }
 }
 
 macro_rules! methods {
     ($($name:ident)*) => {$(
         /// A handler of this method.
-        pub(crate) fn $name<T: LedByKey + 'static>(handler: impl Handler<T, App>) -> Opened {
-            Opened { audience: T::First::AUDIENCE, handler: routing::$name(handler) }
+        pub(crate) fn $name<H: Described<T>, T: 'static>(handler: H) -> Opened {
+            Opened { audience: H::Key::AUDIENCE, handler: routing::$name(handler), describe: H::describe, problems: &[], is_reusable: false }
         }
     )*};
 }
@@ -100,9 +96,9 @@ methods! { get post patch delete }
 
 /// All routes.
 pub fn routes() -> impl Iterator<Item = Route> {
-    operator_routes::ROUTES.iter().chain(tenant_routes::ROUTES).map(|Entry { method, path, opened }| {
-        let Opened { audience, handler } = opened();
-        Route { method: method.clone(), path, audience, handler }
+    operator_routes::ROUTES.iter().chain(tenant_routes::ROUTES).map(|&Entry { ref method, path, summary, opened }| {
+        let Opened { audience, handler, describe, problems, is_reusable } = opened();
+        Route { method: method.clone(), path, audience, summary, describe, problems, is_reusable, handler }
     })
 }
 

@@ -25,6 +25,7 @@ use crate::{
     audit::{self, Audits},
     auth::App,
     config::QueryConfig,
+    description,
     key_uses::KeyUses,
     middleware::observe,
     parts::Parts,
@@ -137,7 +138,7 @@ fn router(config: &QueryConfig, parts: Parts, uses: KeyUses) -> Router {
     };
     routes()
         .map(handler)
-        .fold(Router::new(), |router, (path, handler)| router.route(path, handler))
+        .fold(description::router(config), |router, (path, handler)| router.route(path, handler))
         .method_not_allowed_fallback(async || {
             Problem::new(Kind::MethodNotAllowed, "The `Allow` header of this answer tells the methods that it takes.")
         })

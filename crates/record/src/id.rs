@@ -4,11 +4,13 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use tlsrpt_report::UnixMillis;
+use utoipa::ToSchema;
 use uuid::{Builder, Uuid};
 
 /// The id of a submission: a UUIDv7 whose time is the receipt, so that ids sort by receipt and a submission is found by its id
 /// alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[schema(value_type = String, format = Uuid)]
 pub struct SubmissionId(pub Uuid);
 
 /// A text or a UUID that is no submission id.

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tlsrpt_log::Record;
 use tlsrpt_report::{Trust, UnixMillis};
+use utoipa::ToSchema;
 
 use crate::id::SubmissionId;
 
 /// The way a submission came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Channel {
     /// HTTPS POST (RFC 8460 5.4).

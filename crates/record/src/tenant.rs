@@ -3,13 +3,15 @@
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Longest tenant id.
 pub const TENANT_ID_MAX_BYTES: usize = 63;
 
 /// A tenant's id: 1 to 63 of `a-z`, `0-9`, `-`, `_`, `.`, chosen by the operator; first and last are a letter or digit.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = "^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$", example = "acme")]
 pub struct TenantId(Arc<str>);
 
 impl TenantId {

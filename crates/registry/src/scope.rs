@@ -1,9 +1,10 @@
 //! What a key may do: scopes of a tenant's key, the role of an operator's.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What a tenant's key opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// Figures, reports and readiness.
@@ -36,8 +37,9 @@ impl Scope {
 /// A set of scopes; in the topic and in the API the list of their names.
 ///
 /// A name that a newer version gave is passed over when it is read: it opens nothing here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(from = "Vec<String>", into = "Vec<Scope>")]
+#[schema(value_type = Vec<Scope>)]
 pub struct Scopes(u8);
 
 impl Scopes {
@@ -92,7 +94,7 @@ impl From<Scopes> for Vec<Scope> {
 }
 
 /// What an operator's key may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Everything.

@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 use tlsrpt_report::Trust;
+use utoipa::ToSchema;
 
 /// Longest time that a tenant's reports may be kept for, in days.
 pub const RETENTION_MAX_DAYS: u16 = 3_650;
 
 /// How long a tenant's reports are kept: 1 to 3,650 days.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u64", into = "u16")]
+#[schema(value_type = u16, minimum = 1, maximum = 3650)]
 pub struct RetentionDays(u16);
 
 /// Not a number of days to keep reports for.

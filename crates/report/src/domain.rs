@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Longest name in presentation form without the final dot (RFC 1035 2.3.4).
 pub const DOMAIN_MAX_BYTES: usize = 253;
@@ -12,8 +13,9 @@ pub const LABEL_MAX_BYTES: usize = 63;
 /// A domain name: A-labels, lower case, no final dot, no surrounding space.
 ///
 /// Two spellings of one name give equal values, so equality is ownership's test and never a substring.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, example = "example.com", max_length = 253)]
 pub struct Domain(Box<str>);
 
 /// Why a text is no domain name.

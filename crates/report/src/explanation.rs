@@ -3,11 +3,12 @@
 //! Pure data. Each table is a `match` over its enum, so a name that is added does not build until it is explained.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{vocabulary::ResultType, warning::WarningCode};
 
 /// Who can put it right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fixer {
     /// Whoever runs the domain's own mail servers: the hosts that its MX records name.
@@ -21,7 +22,7 @@ pub enum Fixer {
 }
 
 /// An explanation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Explanation {
     /// A few words.
     pub title: &'static str,

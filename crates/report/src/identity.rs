@@ -3,6 +3,7 @@
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     domain::Domain,
@@ -15,7 +16,8 @@ use crate::{
 /// domain, policy type, policy text and period. Written as 32 lower-case hexadecimal digits.
 ///
 /// A cryptographic hash, since anybody may post: nobody can make a report that takes another's identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9a-f]{32}$")]
 pub struct ReportKey(pub u128);
 
 /// A text that is not a report key.

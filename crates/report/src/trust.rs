@@ -1,9 +1,10 @@
 //! How the origin of a report was verified.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The verdict on a submission's origin, from worst to best, so that `max` is the better one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum Trust {

@@ -1,9 +1,10 @@
 //! The closed sets of names: policy types, MTA-STS modes, result types.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The registered policy types (RFC 8460 4.4) and the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum PolicyClass {
@@ -40,7 +41,7 @@ impl PolicyClass {
 }
 
 /// MTA-STS modes (RFC 8461 3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum PolicyMode {
@@ -74,7 +75,7 @@ impl PolicyMode {
 }
 
 /// Result types of RFC 8460 4.3 and the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum ResultType {

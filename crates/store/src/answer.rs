@@ -4,10 +4,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 use tlsrpt_record::{Channel, SubmissionId};
-use tlsrpt_report::{Day, ReportKey};
+use tlsrpt_report::{Day, PolicyClass, PolicyMode, ReportKey, ResultType, Trust};
+use utoipa::{
+    ToSchema,
+    openapi::{ObjectBuilder, OneOfBuilder, Schema, Type, schema::SchemaType},
+};
 
 /// `GET /v1/summary`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Summary {
     /// Successful sessions by the counting rule.
     pub successful_sessions: u64,
@@ -24,7 +28,7 @@ pub struct Summary {
 }
 
 /// Sessions of one kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Sessions {
     /// Successful sessions.
     pub successful_sessions: u64,
@@ -33,12 +37,13 @@ pub struct Sessions {
 }
 
 /// One point of `GET /v1/timeseries`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Point {
     /// The step's first day.
     pub t: Day,
     /// Null without `group_by`, a string for one dimension, an object for several. Shared by the points of a group.
     #[serde(serialize_with = "shared")]
+    #[schema(schema_with = series_group)]
     pub group: Arc<serde_json::Value>,
     /// Successful sessions.
     pub successful_sessions: u64,
@@ -47,10 +52,11 @@ pub struct Point {
 }
 
 /// One group of `GET /v1/failures`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct FailureGroup {
     /// The dimensions asked for and their values.
     #[serde(flatten)]
+    #[schema(value_type = FailureDimensions)]
     pub group: serde_json::Map<String, serde_json::Value>,
     /// Failed sessions.
     pub failed_sessions: u64,
@@ -60,8 +66,30 @@ pub struct FailureGroup {
     pub last_seen: Day,
 }
 
+/// The dimensions of a failure group as they are described: those that were grouped by are there. Null or empty: the reports do not say.
+#[allow(dead_code, reason = "a description of `FailureGroup::group`, whose names are chosen by the request")]
+#[derive(ToSchema)]
+struct FailureDimensions {
+    #[schema(required = false)]
+    result_type: Option<ResultType>,
+    #[schema(required = false)]
+    receiving_mx: Option<String>,
+    #[schema(required = false)]
+    reporter: Option<String>,
+    #[schema(required = false)]
+    sending_ip: Option<String>,
+    #[schema(required = false)]
+    receiving_ip: Option<String>,
+    #[schema(required = false)]
+    reason: Option<String>,
+    #[schema(required = false)]
+    domain: Option<String>,
+    #[schema(required = false)]
+    policy_type: Option<PolicyClass>,
+}
+
 /// One entry of `GET /v1/reports`: one policy of one report.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ReportItem {
     /// Identity.
     #[serde(serialize_with = "display")]
@@ -73,8 +101,10 @@ pub struct ReportItem {
     /// Policy domain.
     pub domain: String,
     /// `sts`, `tlsa`, `no-policy-found` or `other`.
+    #[schema(value_type = PolicyClass)]
     pub policy_type: String,
     /// `none`, `testing` or `enforce`, when the policy text tells.
+    #[schema(value_type = Option<PolicyMode>)]
     pub policy_mode: Option<String>,
     /// `date-range`.
     pub period: ReportPeriod,
@@ -83,22 +113,25 @@ pub struct ReportItem {
     /// Failed sessions; null when the report does not say.
     pub failed_sessions: Option<u64>,
     /// Verdict on the origin.
+    #[schema(value_type = Trust)]
     pub trust: String,
     /// Warning codes.
     pub warnings: Vec<String>,
 }
 
 /// `date-range` in RFC 3339; null where the report has none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReportPeriod {
     /// Start.
+    #[schema(format = DateTime)]
     pub from: Option<String>,
     /// End.
+    #[schema(format = DateTime)]
     pub to: Option<String>,
 }
 
 /// `GET /v1/reports/{report_key}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ReportDetail {
     /// The report.
     #[serde(flatten)]
@@ -108,7 +141,7 @@ pub struct ReportDetail {
 }
 
 /// One policy of one report with its failures: what the row holds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct WholeReport {
     /// What the list shows.
     #[serde(flatten)]
@@ -133,15 +166,17 @@ pub struct WholeReport {
     #[serde(serialize_with = "display")]
     pub submission_id: SubmissionId,
     /// When that submission was received, RFC 3339.
+    #[schema(format = DateTime)]
     pub received_at: String,
     /// The domain whose signature verified, when it came by mail.
     pub signer: Option<String>,
 }
 
 /// One element of `failure-details`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct FailureItem {
     /// The registry's name, or `other`.
+    #[schema(value_type = ResultType)]
     pub result_type: String,
     /// `result-type` as sent, when it differs.
     pub result_type_sent: Option<String>,
@@ -175,7 +210,7 @@ pub struct RawReport {
 }
 
 /// Figures of one domain for `GET /v1/domains`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DomainFigures {
     /// Successful sessions.
     pub successful_sessions: u64,
@@ -198,7 +233,7 @@ impl DomainFigures {
 }
 
 /// What became of a submission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fate {
     /// At least one of its rows is the one that counts, and has an owner.
@@ -225,14 +260,16 @@ pub struct Fates {
 }
 
 /// One entry of `GET /admin/v1/submissions`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct SubmissionItem {
     /// Its id.
     #[serde(serialize_with = "display")]
     pub submission_id: SubmissionId,
     /// When it was received, RFC 3339.
+    #[schema(format = DateTime)]
     pub received_at: String,
     /// `https`, `smtp` or `import`.
+    #[schema(value_type = Channel)]
     pub channel: String,
     /// The reporting address that it was sent to.
     pub address: Option<String>,
@@ -247,6 +284,7 @@ pub struct SubmissionItem {
     /// How a mail was delivered; null of what is no mail.
     pub envelope: Option<Envelope>,
     /// Verdict on the origin.
+    #[schema(value_type = Trust)]
     pub trust: String,
     /// The results of DKIM, SPF and the connecting host's name (RFC 8601 2.2).
     pub authentication: Option<String>,
@@ -267,7 +305,7 @@ pub struct SubmissionItem {
 }
 
 /// What the client said when it delivered a mail, and how.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Envelope {
     /// The host name that it gave.
     pub helo: Option<String>,
@@ -280,7 +318,7 @@ pub struct Envelope {
 }
 
 /// One entry of `GET /admin/v1/unclaimed`: a domain with reports that nobody owns.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UnclaimedDomain {
     /// The policy domain; empty for reports whose domain is unknown.
     pub domain: String,
@@ -292,6 +330,17 @@ pub struct UnclaimedDomain {
     pub first_seen: Day,
     /// Last reported day.
     pub last_seen: Day,
+}
+
+/// [`Point::group`] as it is described.
+fn series_group() -> Schema {
+    let value = || ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+    let several = ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(value()));
+    OneOfBuilder::new()
+        .item(value())
+        .item(several)
+        .description(Some("Null without `group_by`, a string for one dimension, an object for several; null where the reports do not say."))
+        .into()
 }
 
 fn shared<S: serde::Serializer>(value: &Arc<serde_json::Value>, serializer: S) -> Result<S::Ok, S::Error> {

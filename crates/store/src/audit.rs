@@ -6,6 +6,7 @@ use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 use tlsrpt_record::AuditEntry;
 use tlsrpt_report::{Day, UnixMillis};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -42,7 +43,7 @@ pub struct AuditFilter {
 }
 
 /// Whose key it was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AuditActor {
     /// `operator`, `tenant` or `service`.
     pub kind: String,
@@ -51,11 +52,12 @@ pub struct AuditActor {
 }
 
 /// One entry of `GET /admin/v1/audit`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AuditItem {
     /// Id of what was done.
     pub id: Uuid,
     /// When it began, RFC 3339.
+    #[schema(format = DateTime)]
     pub at: String,
     /// Who did it.
     pub actor: AuditActor,

@@ -5,10 +5,13 @@ use serde::Serialize;
 use tlsrpt_store::{AuditFilter, AuditItem};
 
 use super::ledger::period;
+use utoipa::ToSchema;
+
 use crate::{
     auth::Support,
     config::QueryConfig,
-    parameters::{Asked, FromParameters, Page, Parameters},
+    description::schemas,
+    parameters::{Asked, CURSOR, FROM, FromParameters, LIMIT, Page, Parameter, Parameters, TO},
     problem::Problem,
 };
 
@@ -18,7 +21,15 @@ pub(crate) struct Listing {
 }
 
 impl FromParameters for Listing {
-    const NAMES: &'static [&'static str] = &["from", "to", "actor", "tenant", "action", "limit", "cursor"];
+    const PARAMETERS: &'static [Parameter] = &[
+        FROM,
+        TO,
+        Parameter::new("actor", "Only by the key with this id.", schemas::text).example("admin"),
+        Parameter::new("tenant", "Only what concerns this tenant.", schemas::text).example("acme"),
+        Parameter::new("action", "Only this action.", schemas::text).example("domain.claim"),
+        LIMIT,
+        CURSOR,
+    ];
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         let (from, to) = period(parameters)?;
         let text = |name| parameters.one(name).map(|value| value.map(str::to_owned));
@@ -27,7 +38,7 @@ impl FromParameters for Listing {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Entries {
     entries: Vec<AuditItem>,
     next_cursor: Option<String>,

@@ -1,24 +1,28 @@
 //! `/admin/v1/tenants/{id}/domains`.
 
-use axum::{Json, http::StatusCode};
+use axum::Json;
 use serde::Serialize;
 use tlsrpt_record::TenantId;
 use tlsrpt_registry::ClaimedDomain;
 use tlsrpt_report::Domain;
 
 use super::tenants::existing;
+use utoipa::ToSchema;
+
 use crate::{
     audit::Note,
     auth::{Operator, Support},
-    body_fields::Fields,
+    body_fields::{Fields, FromFields, Given, invalid},
+    description::{Claimed, Done},
     parameters::{Asked, Nothing},
     path_segments::Segments,
-    problem::{Kind, Problem, sentence},
+    problem::{Problem, sentence},
 };
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct DomainEntry {
     domain: Domain,
+    #[schema(format = DateTime)]
     claimed_at: String,
 }
 
@@ -28,9 +32,23 @@ impl From<ClaimedDomain> for DomainEntry {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Domains {
     domains: Vec<DomainEntry>,
+}
+
+/// A domain to claim.
+#[derive(ToSchema)]
+#[schema(example = json!({"domain": "acme.example"}))]
+pub(crate) struct Claim {
+    domain: Domain,
+}
+
+impl FromFields for Claim {
+    const NAMES: &'static [&'static str] = &["domain"];
+    fn read(fields: &Fields) -> Result<Self, Problem> {
+        Ok(Self { domain: Domain::parse(fields.text("domain")?).map_err(|error| invalid("domain", sentence(&error)))? })
+    }
 }
 
 /// 201 for a new claim, 200 for one's own again.
@@ -39,16 +57,14 @@ pub(crate) async fn claim(
     note: Note,
     path: Segments,
     _: Asked<Nothing>,
-    fields: Fields,
-) -> Result<(StatusCode, Json<DomainEntry>), Problem> {
+    given: Given<Claim>,
+) -> Result<Claimed<DomainEntry>, Problem> {
     let id = path.read("id", TenantId::parse)?;
-    let fields = fields.known(&["domain"])?;
-    let domain =
-        Domain::parse(fields.text("domain")?).map_err(|error| Problem::new(Kind::InvalidBody, sentence(&error)).naming("domain"))?;
+    let Claim { domain } = given.read()?;
     note.target(domain.as_str());
-    let (claimed, new) = operator.command(|registry| async move { registry.claim_domain(&id, domain).await }).await?;
+    let (claim, is_new) = operator.command(|registry| async move { registry.claim_domain(&id, domain).await }).await?;
     operator.claims().claimed();
-    Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, Json(claimed.into())))
+    Ok(Claimed { is_new, claim: claim.into() })
 }
 
 pub(crate) async fn list(support: Support, path: Segments, _: Asked<Nothing>) -> Result<Json<Domains>, Problem> {
@@ -56,15 +72,15 @@ pub(crate) async fn list(support: Support, path: Segments, _: Asked<Nothing>) ->
     Ok(Json(Domains { domains: support.registry().domains(&tenant.id).into_iter().map(DomainEntry::from).collect() }))
 }
 
-pub(crate) async fn release(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<StatusCode, Problem> {
+pub(crate) async fn release(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<Done, Problem> {
     let id = path.read("id", TenantId::parse)?;
     let domain = path.read("domain", Domain::parse)?;
     operator.command(|registry| async move { registry.release_domain(&id, &domain).await }).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }
 
 /// What becomes of the reports that the tenant before has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum History {
     /// They go with the domain.
@@ -76,7 +92,7 @@ enum History {
 const HISTORIES: &[(&str, History)] = &[("move", History::Move), ("leave", History::Leave)];
 
 /// A domain that was given to another tenant.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Moved {
     #[serde(flatten)]
     entry: DomainEntry,
@@ -87,6 +103,23 @@ pub(crate) struct Moved {
     moved_rows: u64,
 }
 
+/// Where a domain is to go.
+#[derive(ToSchema)]
+#[schema(example = json!({"to": "other", "history": "move"}))]
+pub(crate) struct Transfer {
+    /// The tenant that it is given to.
+    to: TenantId,
+    history: History,
+}
+
+impl FromFields for Transfer {
+    const NAMES: &'static [&'static str] = &["to", "history"];
+    fn read(fields: &Fields) -> Result<Self, Problem> {
+        let to = TenantId::parse(fields.text("to")?).map_err(|error| invalid("to", sentence(&error)))?;
+        Ok(Self { to, history: fields.word("history", HISTORIES)? })
+    }
+}
+
 /// Gives a domain to another tenant, with its history or without. Repeating it moves what is left, so a call that was cut short, or
 /// rows that a normalizer with an older view wrote in between, are mended by the next.
 pub(crate) async fn transfer(
@@ -94,14 +127,12 @@ pub(crate) async fn transfer(
     note: Note,
     path: Segments,
     _: Asked<Nothing>,
-    fields: Fields,
+    given: Given<Transfer>,
 ) -> Result<Json<Moved>, Problem> {
     let from = path.read("id", TenantId::parse)?;
     let domain = path.read("domain", Domain::parse)?;
     note.target(domain.as_str());
-    let fields = fields.known(&["to", "history"])?;
-    let to = TenantId::parse(fields.text("to")?).map_err(|error| Problem::new(Kind::InvalidBody, sentence(&error)).naming("to"))?;
-    let history = fields.word("history", HISTORIES)?;
+    let Transfer { to, history } = given.read()?;
     let claimed = {
         let (from, to, domain) = (from.clone(), to.clone(), domain.clone());
         operator.command(|registry| async move { registry.transfer_domain(&from, &to, &domain).await }).await?

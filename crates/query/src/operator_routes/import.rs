@@ -1,10 +1,10 @@
 //! `POST /admin/v1/submissions`: a report or a mail of the past, with the time at which it was received then.
 
-use axum::{Json, http::StatusCode};
 use serde::Serialize;
 use tlsrpt_log::ProduceError;
 use tlsrpt_record::Submission;
 use tlsrpt_report::UnixMillis;
+use utoipa::ToSchema;
 
 use crate::{
     audit::Note,
@@ -12,7 +12,8 @@ use crate::{
     body_bytes::Payload,
     clock::now,
     config::QueryConfig,
-    parameters::{Asked, FromParameters, Parameters, invalid},
+    description::{Created, schemas},
+    parameters::{Asked, FromParameters, Parameter, Parameters, invalid},
     problem::{Kind, Problem, echo, sentence},
 };
 
@@ -28,7 +29,12 @@ pub(crate) struct Receipt {
 }
 
 impl FromParameters for Receipt {
-    const NAMES: &'static [&'static str] = &["received_at", "address"];
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::new("received_at", "When it was received then, from 2015 to now.", schemas::moment)
+            .required()
+            .example("2026-05-13T08:30:00Z"),
+        Parameter::new("address", "The reporting address that it was sent to, one that a tenant has.", schemas::text),
+    ];
     fn read(parameters: &Parameters, _: &QueryConfig) -> Result<Self, Problem> {
         let Some(text) = parameters.one("received_at")? else {
             let detail = "`received_at` is missing: give the time of receipt, for example `received_at=2026-05-13T08:30:00Z`. The same \
@@ -45,8 +51,9 @@ impl FromParameters for Receipt {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Taken {
+    #[schema(format = Uuid)]
     submission_id: String,
 }
 
@@ -56,7 +63,7 @@ pub(crate) async fn take(
     note: Note,
     Asked(Receipt { received_at, address }): Asked<Receipt>,
     payload: Payload,
-) -> Result<(StatusCode, Json<Taken>), Problem> {
+) -> Result<Created<Taken>, Problem> {
     if let Some(unknown) = address.as_deref().filter(|address| operator.registry().tenant_by_address(address).is_none()) {
         return Err(
             Problem::not_found("No tenant has this address: leave it out, or give one that `/admin/v1/tenants` shows.").naming(unknown)
@@ -72,5 +79,5 @@ pub(crate) async fn take(
         ProduceError::Full => Problem::new(Kind::Overloaded, "As much as may be is on its way to the log. Try again in a second."),
         error => Problem::log("take in a submission", &error),
     })?;
-    Ok((StatusCode::CREATED, Json(Taken { submission_id: id.to_string() })))
+    Ok(Created(Taken { submission_id: id.to_string() }))
 }

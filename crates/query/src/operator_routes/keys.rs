@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
-use axum::{Json, http::StatusCode};
+use axum::Json;
 use serde::Serialize;
 use tlsrpt_record::TenantId;
 use tlsrpt_registry::{ApiKey, NewKey, OVERLAP_MAX, Scope, Scopes, is_expired};
-use tlsrpt_report::UnixSeconds;
+use tlsrpt_report::{UnixMillis, UnixSeconds};
 
 use super::tenants::existing;
+use utoipa::ToSchema;
+
 use crate::{
     audit::Note,
     auth::{Operator, Support},
-    body_fields::Fields,
+    body_fields::{Fields, FromFields, Given},
     clock::now,
+    description::{Created, Done},
     parameters::{Asked, Nothing},
     path_segments::Segments,
     problem::Problem,
@@ -22,12 +25,14 @@ use crate::{
 /// How long a key that is followed by another stays valid when nothing is said.
 const OVERLAP_DEFAULT: Duration = Duration::from_secs(7 * 86_400);
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct KeyEntry {
     id: String,
     name: String,
     scopes: Scopes,
+    #[schema(format = DateTime)]
     created_at: String,
+    #[schema(format = DateTime)]
     expires_at: Option<String>,
     /// Whether it opens nothing any more.
     expired: bool,
@@ -51,7 +56,7 @@ impl From<ApiKey> for KeyEntry {
 }
 
 /// A key just made; the only answer that ever holds a secret.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct NewEntry<T> {
     #[serde(flatten)]
     pub(super) entry: T,
@@ -59,7 +64,7 @@ pub(crate) struct NewEntry<T> {
 }
 
 /// A key just made to follow another.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Rotated {
     #[serde(flatten)]
     new: NewEntry<KeyEntry>,
@@ -67,31 +72,50 @@ pub(crate) struct Rotated {
 }
 
 /// A key with its last use, to the second.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Used<T> {
     #[serde(flatten)]
     pub(super) entry: T,
     /// Null: never. Left out: the database cannot tell now.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, required = false)]
     pub(super) last_used: Option<Option<String>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Keys<T> {
     pub(super) keys: Vec<Used<T>>,
 }
 
-/// What is asked of a new key, in fields of these names.
-pub(super) const KEY_FIELDS: &[&str] = &["name", "scopes", "expires_at"];
+/// A key to make.
+#[derive(ToSchema)]
+#[schema(example = json!({"name": "grafana", "scopes": ["read", "metrics"], "expires_at": "2100-01-01T00:00:00Z"}))]
+pub(crate) struct WantedKey {
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// What it opens; everything when it is left out.
+    #[schema(min_items = 1)]
+    scopes: Option<Vec<Scope>>,
+    /// From when on it opens nothing; never when it is left out.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<UnixMillis>,
+}
 
-/// Reads what is asked of a new key.
-pub(super) fn wanted(fields: &Fields) -> Result<NewKey, Problem> {
-    let scopes = fields.words("scopes", &Scope::ALL.map(|scope| (scope.as_str(), scope)))?;
-    Ok(NewKey {
-        name: fields.text("name")?.trim().to_owned(),
-        scopes: scopes.map_or(Scopes::ALL, |scopes| scopes.into_iter().collect()),
-        expires_at: fields.moment("expires_at")?,
-    })
+impl FromFields for WantedKey {
+    const NAMES: &'static [&'static str] = &["name", "scopes", "expires_at"];
+    fn read(fields: &Fields) -> Result<Self, Problem> {
+        Ok(Self {
+            name: fields.text("name")?.trim().to_owned(),
+            scopes: fields.words("scopes", &Scope::ALL.map(|scope| (scope.as_str(), scope)))?,
+            expires_at: fields.moment("expires_at")?,
+        })
+    }
+}
+
+impl From<WantedKey> for NewKey {
+    fn from(WantedKey { name, scopes, expires_at }: WantedKey) -> Self {
+        Self { name, scopes: scopes.map_or(Scopes::ALL, |scopes| scopes.into_iter().collect()), expires_at }
+    }
 }
 
 pub(crate) async fn create(
@@ -99,13 +123,31 @@ pub(crate) async fn create(
     note: Note,
     path: Segments,
     _: Asked<Nothing>,
-    fields: Fields,
-) -> Result<(StatusCode, Json<NewEntry<KeyEntry>>), Problem> {
+    given: Given<WantedKey>,
+) -> Result<Created<NewEntry<KeyEntry>>, Problem> {
     let id = path.read("id", TenantId::parse)?;
-    let wanted = wanted(&fields.known(KEY_FIELDS)?)?;
+    let wanted = given.read()?.into();
     let (entry, key) = operator.command(|registry| async move { registry.create_key(&id, wanted).await }).await?;
     note.target(&entry.id);
-    Ok((StatusCode::CREATED, Json(NewEntry { entry: entry.into(), key })))
+    Ok(Created(NewEntry { entry: entry.into(), key }))
+}
+
+/// How a key is to be followed.
+#[derive(ToSchema)]
+#[schema(example = json!({"overlap_seconds": 86400}))]
+pub(crate) struct Rotation {
+    /// How long the old key stays valid; a week when it is left out.
+    #[schema(minimum = 0, maximum = 2592000)]
+    #[schema(required = false, nullable = false)]
+    overlap_seconds: Option<u64>,
+}
+
+impl FromFields for Rotation {
+    const NAMES: &'static [&'static str] = &["overlap_seconds"];
+    const IS_OPTIONAL: bool = true;
+    fn read(fields: &Fields) -> Result<Self, Problem> {
+        Ok(Self { overlap_seconds: fields.whole("overlap_seconds", 0..=OVERLAP_MAX.as_secs())? })
+    }
 }
 
 /// 201 with the new key; the old one is valid for the overlap.
@@ -113,15 +155,14 @@ pub(crate) async fn rotate(
     operator: Operator,
     path: Segments,
     _: Asked<Nothing>,
-    fields: Fields,
-) -> Result<(StatusCode, Json<Rotated>), Problem> {
+    given: Given<Rotation>,
+) -> Result<Created<Rotated>, Problem> {
     let id = path.read("id", TenantId::parse)?;
     let key_id = key_id(&path)?;
-    let seconds = fields.known(&["overlap_seconds"])?.whole("overlap_seconds", 0..=OVERLAP_MAX.as_secs())?;
-    let overlap = seconds.map_or(OVERLAP_DEFAULT, Duration::from_secs);
+    let overlap = given.read()?.overlap_seconds.map_or(OVERLAP_DEFAULT, Duration::from_secs);
     let rotated = operator.command(|registry| async move { registry.rotate_key(&id, &key_id, overlap).await }).await?;
     let (new, key, follows) = rotated;
-    Ok((StatusCode::CREATED, Json(Rotated { new: NewEntry { entry: new.into(), key }, follows: follows.into() })))
+    Ok(Created(Rotated { new: NewEntry { entry: new.into(), key }, follows: follows.into() }))
 }
 
 pub(crate) async fn list(support: Support, path: Segments, _: Asked<Nothing>) -> Result<Json<Keys<KeyEntry>>, Problem> {
@@ -130,11 +171,11 @@ pub(crate) async fn list(support: Support, path: Segments, _: Asked<Nothing>) ->
     Ok(Json(Keys { keys: with_uses(&support, keys, |key| &key.id).await }))
 }
 
-pub(crate) async fn remove(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<StatusCode, Problem> {
+pub(crate) async fn remove(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<Done, Problem> {
     let id = path.read("id", TenantId::parse)?;
     let key_id = key_id(&path)?;
     operator.command(|registry| async move { registry.delete_key(&id, &key_id).await }).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }
 
 /// The key that the path names.

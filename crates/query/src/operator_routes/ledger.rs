@@ -4,12 +4,13 @@ use axum::Json;
 use serde::Serialize;
 use tlsrpt_report::Day;
 use tlsrpt_store::Fates;
+use utoipa::ToSchema;
 
 use crate::{
     auth::Support,
     clock::today,
     config::QueryConfig,
-    parameters::{Asked, FromParameters, Parameters, invalid},
+    parameters::{Asked, FROM, FromParameters, Parameter, Parameters, TO, invalid},
     pending::Pending,
     problem::Problem,
 };
@@ -21,7 +22,7 @@ pub(crate) struct Received {
 }
 
 impl FromParameters for Received {
-    const NAMES: &'static [&'static str] = &["from", "to"];
+    const PARAMETERS: &'static [Parameter] = &[FROM, TO];
     fn read(parameters: &Parameters, _: &QueryConfig) -> Result<Self, Problem> {
         let (from, to) = period(parameters)?;
         Ok(Self { from, to })
@@ -37,7 +38,7 @@ pub(super) fn period(parameters: &Parameters) -> Result<(Option<Day>, Option<Day
 }
 
 /// The ledger; `accepted` is the sum of the rest.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Ledger {
     accepted: u64,
     stored: u64,

@@ -15,39 +15,76 @@ mod unclaimed;
 
 use axum::http::Method;
 
-use crate::routes::{Entry, Opened, delete, get, patch, post};
-
-const fn operator(method: Method, path: &'static str, handler: fn() -> Opened) -> Entry {
-    Entry::new(method, path, handler)
-}
+use crate::{
+    problem::Kind,
+    routes::{Entry, delete, get, patch, post},
+};
 
 /// The operator's routes.
 pub(crate) static ROUTES: &[Entry] = &[
-    operator(Method::POST, "/admin/v1/tenants", || post(tenants::create)),
-    operator(Method::GET, "/admin/v1/tenants", || get(tenants::list)),
-    operator(Method::GET, "/admin/v1/tenants/{id}", || get(tenants::one)),
-    operator(Method::PATCH, "/admin/v1/tenants/{id}", || patch(tenants::rename)),
-    operator(Method::DELETE, "/admin/v1/tenants/{id}", || delete(tenants::remove)),
-    operator(Method::GET, "/admin/v1/tenants/{id}/settings", || get(settings::show)),
-    operator(Method::PATCH, "/admin/v1/tenants/{id}/settings", || patch(settings::change)),
-    operator(Method::POST, "/admin/v1/tenants/{id}/domains", || post(domains::claim)),
-    operator(Method::GET, "/admin/v1/tenants/{id}/domains", || get(domains::list)),
-    operator(Method::DELETE, "/admin/v1/tenants/{id}/domains/{domain}", || delete(domains::release)),
-    operator(Method::POST, "/admin/v1/tenants/{id}/domains/{domain}/move", || post(domains::transfer)),
-    operator(Method::POST, "/admin/v1/tenants/{id}/keys", || post(keys::create)),
-    operator(Method::GET, "/admin/v1/tenants/{id}/keys", || get(keys::list)),
-    operator(Method::DELETE, "/admin/v1/tenants/{id}/keys/{key_id}", || delete(keys::remove)),
-    operator(Method::POST, "/admin/v1/tenants/{id}/keys/{key_id}/rotate", || post(keys::rotate)),
-    operator(Method::POST, "/admin/v1/keys", || post(operator_keys::create)),
-    operator(Method::GET, "/admin/v1/keys", || get(operator_keys::list)),
-    operator(Method::DELETE, "/admin/v1/keys/{key_id}", || delete(operator_keys::remove)),
-    operator(Method::POST, "/admin/v1/import", || post(onboarding::take)),
-    operator(Method::GET, "/admin/v1/unclaimed", || get(unclaimed::list)),
-    operator(Method::POST, "/admin/v1/submissions", || post(import::take)),
-    operator(Method::GET, "/admin/v1/submissions", || get(submissions::list)),
-    operator(Method::GET, "/admin/v1/submissions/{id}", || get(submissions::one)),
-    operator(Method::GET, "/admin/v1/submissions/{id}/raw", || get(submissions::raw)),
-    operator(Method::POST, "/admin/v1/submissions/{id}/replay", || post(submissions::replay)),
-    operator(Method::GET, "/admin/v1/ledger", || get(ledger::answer)),
-    operator(Method::GET, "/admin/v1/audit", || get(audit::list)),
+    Entry::new(Method::POST, "/admin/v1/tenants", "createTenant", "Make a tenant", || post(tenants::create).may_fail(&[Kind::TenantTaken])),
+    Entry::new(Method::GET, "/admin/v1/tenants", "listTenants", "All tenants, by id", || {
+        get(tenants::list).may_fail(&[Kind::InvalidCursor])
+    }),
+    Entry::new(Method::GET, "/admin/v1/tenants/{id}", "getTenant", "One tenant, and how much it has", || get(tenants::one)),
+    Entry::new(Method::PATCH, "/admin/v1/tenants/{id}", "renameTenant", "Give a tenant another name", || patch(tenants::rename)),
+    Entry::new(
+        Method::DELETE,
+        "/admin/v1/tenants/{id}",
+        "deleteTenant",
+        "Delete a tenant: its keys end and its domains are given up at once",
+        || delete(tenants::remove),
+    ),
+    Entry::new(Method::GET, "/admin/v1/tenants/{id}/settings", "getSettings", "Settings of a tenant", || get(settings::show)),
+    Entry::new(Method::PATCH, "/admin/v1/tenants/{id}/settings", "changeSettings", "Change settings of a tenant", || {
+        patch(settings::change)
+    }),
+    Entry::new(Method::POST, "/admin/v1/tenants/{id}/domains", "claimDomain", "Give a domain to a tenant", || {
+        post(domains::claim).may_fail(&[Kind::DomainTaken, Kind::PublicSuffix])
+    }),
+    Entry::new(Method::GET, "/admin/v1/tenants/{id}/domains", "listClaims", "Domains of a tenant", || get(domains::list)),
+    Entry::new(Method::DELETE, "/admin/v1/tenants/{id}/domains/{domain}", "releaseDomain", "Take a domain from a tenant", || {
+        delete(domains::release)
+    }),
+    Entry::new(
+        Method::POST,
+        "/admin/v1/tenants/{id}/domains/{domain}/move",
+        "moveDomain",
+        "Give a domain to another tenant, with its history or without",
+        || post(domains::transfer).may_fail(&[Kind::DomainTaken]),
+    ),
+    Entry::new(Method::POST, "/admin/v1/tenants/{id}/keys", "createKey", "Make a key of a tenant", || post(keys::create)),
+    Entry::new(Method::GET, "/admin/v1/tenants/{id}/keys", "listKeys", "Keys of a tenant", || get(keys::list)),
+    Entry::new(Method::DELETE, "/admin/v1/tenants/{id}/keys/{key_id}", "deleteKey", "End a key of a tenant", || delete(keys::remove)),
+    Entry::new(Method::POST, "/admin/v1/tenants/{id}/keys/{key_id}/rotate", "rotateKey", "Make a key that follows another", || {
+        post(keys::rotate).may_fail(&[Kind::KeyEnded])
+    }),
+    Entry::new(Method::POST, "/admin/v1/keys", "createOperatorKey", "Make an operator's key", || post(operator_keys::create)),
+    Entry::new(Method::GET, "/admin/v1/keys", "listOperatorKeys", "Operators' keys", || get(operator_keys::list)),
+    Entry::new(Method::DELETE, "/admin/v1/keys/{key_id}", "deleteOperatorKey", "End an operator's key", || delete(operator_keys::remove)),
+    Entry::new(Method::POST, "/admin/v1/import", "importTenants", "Bring tenants, domains and keys in, one JSON object a line", || {
+        post(onboarding::take)
+    }),
+    Entry::new(Method::GET, "/admin/v1/unclaimed", "listUnclaimed", "Domains with reports that nobody owns", || get(unclaimed::list)),
+    Entry::new(Method::POST, "/admin/v1/submissions", "importSubmission", "Take in a report or a mail of the past", || post(import::take)),
+    Entry::new(Method::GET, "/admin/v1/submissions", "listSubmissions", "What was accepted, newest first", || get(submissions::list)),
+    Entry::new(Method::GET, "/admin/v1/submissions/{id}", "getSubmission", "One submission, and what became of it", || {
+        get(submissions::one)
+    }),
+    Entry::new(Method::GET, "/admin/v1/submissions/{id}/raw", "getSubmissionRaw", "The payload of a submission, as received", || {
+        get(submissions::raw)
+    }),
+    Entry::new(
+        Method::POST,
+        "/admin/v1/submissions/{id}/replay",
+        "replaySubmission",
+        "Send a submission through the pipeline again",
+        || post(submissions::replay).may_fail(&[Kind::PayloadTooLarge]),
+    ),
+    Entry::new(Method::GET, "/admin/v1/ledger", "getLedger", "How many submissions were accepted, and what became of them", || {
+        get(ledger::answer)
+    }),
+    Entry::new(Method::GET, "/admin/v1/audit", "listAudit", "Who changed what, and who read which payload, newest first", || {
+        get(audit::list)
+    }),
 ];

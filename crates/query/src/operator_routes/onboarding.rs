@@ -15,8 +15,7 @@ use std::{
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, Request},
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
+    http::header,
 };
 use bytes::BytesMut;
 use http_body_util::BodyExt as _;
@@ -27,11 +26,13 @@ use tlsrpt_record::TenantId;
 use tlsrpt_registry::{Onboarded, Onboarding};
 use tlsrpt_report::Domain;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use utoipa::openapi::Schema;
 
-use super::keys::{KEY_FIELDS, KeyEntry, NewEntry, wanted};
+use super::keys::{KeyEntry, NewEntry, WantedKey};
 use crate::{
     auth::{App, Operator},
-    body_fields::{Fields, invalid},
+    body_fields::{Fields, FromFields as _, invalid},
+    description::{Argument, Draft, Media, Sent, schemas},
     parameters::{Asked, Nothing},
     problem::{self, Kind, Problem, sentence},
 };
@@ -77,13 +78,24 @@ enum Outcome {
     Stopped,
 }
 
+const NDJSON: &str = "application/x-ndjson";
+
+/// An answer for each line.
+pub(crate) enum Outcomes {}
+
+impl Media for Outcomes {
+    const ABOUT: &'static str = "A JSON object for each line, in order: `line`, `outcome` (`created`, `unchanged`, `refused`, `stopped`), \
+                                 and what was made or the `problem`.";
+    fn types() -> Vec<(&'static str, Schema)> {
+        vec![(NDJSON, schemas::lines())]
+    }
+}
+
 /// 200 at once, and then a line for each line.
-pub(crate) async fn take(operator: Operator, _: Asked<Nothing>, lines: Lines) -> Response {
+pub(crate) async fn take(operator: Operator, _: Asked<Nothing>, lines: Lines) -> Sent<Outcomes> {
     let (answers, body) = mpsc::unbounded_channel();
     tokio::spawn(bring_in(operator, lines, answers));
-    let mut response = Body::new(Answers(body)).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-    response
+    Sent::new(NDJSON, Body::new(Answers(body)))
 }
 
 async fn bring_in(operator: Operator, mut lines: Lines, answers: mpsc::UnboundedSender<Bytes>) {
@@ -210,7 +222,7 @@ fn read_domain(value: &Value) -> Result<Domain, Problem> {
 fn read_key(value: &Value) -> Result<tlsrpt_registry::NewKey, Problem> {
     let fields =
         Fields::of(value.clone()).ok_or_else(|| invalid("key", "A key must be an object such as {\"name\":\"ci\"}.".to_owned()))?;
-    wanted(&fields.known(KEY_FIELDS)?)
+    Ok(WantedKey::read(&fields.known(WantedKey::NAMES)?)?.into())
 }
 
 /// A body as lines, within its limits. It holds its place among the imports at one time until it is dropped.
@@ -239,6 +251,16 @@ enum Ended {
     Batch,
     /// The body is over.
     All,
+}
+
+const EXAMPLE: &str = "{\"tenant\":\"acme\",\"name\":\"Acme\",\"domains\":[\"acme.example\",\"acme.test\"]}\n\
+    {\"tenant\":\"acme\",\"key\":{\"name\":\"grafana\",\"scopes\":[\"read\",\"metrics\"]}}\n";
+
+impl Argument for Lines {
+    fn describe(draft: &mut Draft<'_>) {
+        draft.bytes([(NDJSON, schemas::lines_such_as(EXAMPLE))]);
+        draft.may_fail(&[Kind::Overloaded]);
+    }
 }
 
 impl FromRequest<App> for Lines {

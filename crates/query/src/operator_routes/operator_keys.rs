@@ -1,25 +1,31 @@
 //! `/admin/v1/keys`: the operators' own keys, beside the one of the configuration.
 
-use axum::{Json, http::StatusCode};
+use axum::Json;
 use serde::Serialize;
 use tlsrpt_registry::{OperatorKey, Role, is_expired};
+use tlsrpt_report::UnixMillis;
 
 use super::keys::{Keys, NewEntry, key_id, with_uses};
+use utoipa::ToSchema;
+
 use crate::{
     auth::{Operator, Support},
-    body_fields::Fields,
+    body_fields::{Fields, FromFields, Given},
     clock::now,
+    description::{Created, Done},
     parameters::{Asked, Nothing},
     path_segments::Segments,
     problem::Problem,
 };
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct OperatorKeyEntry {
     id: String,
     name: String,
     role: Role,
+    #[schema(format = DateTime)]
     created_at: String,
+    #[schema(format = DateTime)]
     expires_at: Option<String>,
     /// Whether it opens nothing any more.
     expired: bool,
@@ -38,17 +44,37 @@ impl From<OperatorKey> for OperatorKeyEntry {
     }
 }
 
+/// A key to make.
+#[derive(ToSchema)]
+#[schema(example = json!({"name": "on call", "role": "support", "expires_at": "2100-01-01T00:00:00Z"}))]
+pub(crate) struct WantedOperatorKey {
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    role: Role,
+    /// From when on it opens nothing; never when it is left out.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<UnixMillis>,
+}
+
+impl FromFields for WantedOperatorKey {
+    const NAMES: &'static [&'static str] = &["name", "role", "expires_at"];
+    fn read(fields: &Fields) -> Result<Self, Problem> {
+        Ok(Self {
+            name: fields.text("name")?.trim().to_owned(),
+            role: fields.word("role", &Role::ALL.map(|role| (role.as_str(), role)))?,
+            expires_at: fields.moment("expires_at")?,
+        })
+    }
+}
+
 pub(crate) async fn create(
     operator: Operator,
     _: Asked<Nothing>,
-    fields: Fields,
-) -> Result<(StatusCode, Json<NewEntry<OperatorKeyEntry>>), Problem> {
-    let fields = fields.known(&["name", "role", "expires_at"])?;
-    let name = fields.text("name")?.trim().to_owned();
-    let role = fields.word("role", &Role::ALL.map(|role| (role.as_str(), role)))?;
-    let expires_at = fields.moment("expires_at")?;
+    given: Given<WantedOperatorKey>,
+) -> Result<Created<NewEntry<OperatorKeyEntry>>, Problem> {
+    let WantedOperatorKey { name, role, expires_at } = given.read()?;
     let made = operator.command(|registry| async move { registry.create_operator_key(name, role, expires_at).await }).await?;
-    Ok((StatusCode::CREATED, Json(NewEntry { entry: made.0.into(), key: made.1 })))
+    Ok(Created(NewEntry { entry: made.0.into(), key: made.1 }))
 }
 
 pub(crate) async fn list(support: Support, _: Asked<Nothing>) -> Result<Json<Keys<OperatorKeyEntry>>, Problem> {
@@ -56,8 +82,8 @@ pub(crate) async fn list(support: Support, _: Asked<Nothing>) -> Result<Json<Key
     Ok(Json(Keys { keys: with_uses(&support, keys, |key| &key.id).await }))
 }
 
-pub(crate) async fn remove(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<StatusCode, Problem> {
+pub(crate) async fn remove(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<Done, Problem> {
     let key_id = key_id(&path)?;
     operator.command(|registry| async move { registry.delete_operator_key(&key_id).await }).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }

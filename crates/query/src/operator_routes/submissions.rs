@@ -1,19 +1,17 @@
 //! `/admin/v1/submissions`: what was accepted, what became of it, its payload, and sending it through again.
 
-use axum::{
-    Json,
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use axum::Json;
 use serde::Serialize;
 use tlsrpt_log::ProduceError;
 use tlsrpt_record::{Channel, SubmissionId};
 use tlsrpt_store::{Fate, SubmissionFilter, SubmissionItem};
+use utoipa::{ToSchema, openapi::Schema};
 
 use crate::{
     auth::{Operator, Support},
     config::QueryConfig,
-    parameters::{Asked, FromParameters, Nothing, Page, Parameters},
+    description::{Accepted, Media, Sent, inline, schemas},
+    parameters::{Asked, CURSOR, FromParameters, LIMIT, Nothing, Page, Parameter, Parameters},
     path_segments::Segments,
     problem::{Kind, Problem},
 };
@@ -27,7 +25,13 @@ pub(crate) struct Listing {
 }
 
 impl FromParameters for Listing {
-    const NAMES: &'static [&'static str] = &["fate", "reason", "channel", "limit", "cursor"];
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::new("fate", "Only of this fate.", |_| schemas::words(FATES)).example("rejected"),
+        Parameter::new("reason", "Only rejects for this reason.", schemas::text).example("not-json"),
+        Parameter::new("channel", "Only what came in this way.", |_| inline::<Channel>()).example("smtp"),
+        LIMIT,
+        CURSOR,
+    ];
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         let filter = SubmissionFilter {
             fate: parameters.name("fate", FATES)?,
@@ -38,14 +42,15 @@ impl FromParameters for Listing {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Submissions {
     submissions: Vec<SubmissionItem>,
     next_cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Replayed {
+    #[schema(format = Uuid)]
     submission_id: String,
 }
 
@@ -59,24 +64,30 @@ pub(crate) async fn one(support: Support, path: Segments, _: Asked<Nothing>) -> 
     support.store().submission(id).await?.map(Json).ok_or_else(|| not_in_the_ledger(id))
 }
 
+const MAIL: &str = "message/rfc822";
+const BYTES: &str = "application/octet-stream";
+
+/// A payload.
+pub(crate) enum AsReceived {}
+
+impl Media for AsReceived {
+    const ABOUT: &'static str = "The payload as it was received.";
+    fn types() -> Vec<(&'static str, Schema)> {
+        [MAIL, BYTES].map(|media_type| (media_type, schemas::bytes())).into()
+    }
+}
+
 /// The payload as received. Whoever sent it chose its bytes, so to a browser it is a file to save; a mail is one that a mail program
 /// opens.
-pub(crate) async fn raw(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<Response, Problem> {
+pub(crate) async fn raw(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<Sent<AsReceived>, Problem> {
     let id = path.read("id", str::parse::<SubmissionId>)?;
     let submission = operator.store().submission_raw(id).await?.ok_or_else(|| not_in_the_ledger(id))?;
-    let (media_type, extension) =
-        if submission.channel.is_mail(&submission.payload) { ("message/rfc822", "eml") } else { ("application/octet-stream", "bin") };
-    let mut response = submission.payload.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{id}.{extension}\"")) {
-        headers.insert(header::CONTENT_DISPOSITION, disposition);
-    }
-    Ok(response)
+    let (media_type, extension) = if submission.channel.is_mail(&submission.payload) { (MAIL, "eml") } else { (BYTES, "bin") };
+    Ok(Sent::new(media_type, submission.payload).named(&format!("{id}.{extension}")))
 }
 
 /// 202 once the log holds it; the ledger counts it as pending until its outcome replaced the one before.
-pub(crate) async fn replay(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<(StatusCode, Json<Replayed>), Problem> {
+pub(crate) async fn replay(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<Accepted<Replayed>, Problem> {
     let id = path.read("id", str::parse::<SubmissionId>)?;
     let submission = operator.store().submission_raw(id).await?.ok_or_else(|| not_in_the_ledger(id))?;
     operator.pipeline().replay(submission).await.map_err(|error| match error {
@@ -86,7 +97,7 @@ pub(crate) async fn replay(operator: Operator, path: Segments, _: Asked<Nothing>
         ),
         error => Problem::log("replay a submission", &error),
     })?;
-    Ok((StatusCode::ACCEPTED, Json(Replayed { submission_id: id.to_string() })))
+    Ok(Accepted(Replayed { submission_id: id.to_string() }))
 }
 
 fn not_in_the_ledger(id: SubmissionId) -> Problem {

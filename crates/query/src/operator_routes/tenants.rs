@@ -1,25 +1,28 @@
 //! `/admin/v1/tenants`.
 
-use axum::{Json, http::StatusCode};
+use axum::Json;
 use serde::Serialize;
 use tlsrpt_record::TenantId;
 use tlsrpt_registry::{CommandError, Tenant};
+use utoipa::ToSchema;
 
 use crate::{
     audit::Note,
     auth::{Operator, Support},
-    body_fields::Fields,
+    body_fields::{Fields, FromFields, Given, invalid},
+    description::{Created, Done},
     parameters::{Asked, Nothing, Page},
     path_segments::Segments,
     problem::{Kind, Problem, sentence},
 };
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct TenantEntry {
     id: TenantId,
     name: String,
     /// Local part of its `mailto:` address and last segment of its `https:` address.
     address: String,
+    #[schema(format = DateTime)]
     created_at: String,
 }
 
@@ -29,14 +32,14 @@ impl From<Tenant> for TenantEntry {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Tenants {
     tenants: Vec<TenantEntry>,
     next_cursor: Option<String>,
 }
 
 /// One tenant with how much it has.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct TenantDetail {
     #[serde(flatten)]
     tenant: TenantEntry,
@@ -44,19 +47,34 @@ pub(crate) struct TenantDetail {
     keys: usize,
 }
 
+/// A tenant to make.
+#[derive(ToSchema)]
+#[schema(example = json!({"id": "acme", "name": "Acme"}))]
+pub(crate) struct NewTenant {
+    id: TenantId,
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+}
+
+impl FromFields for NewTenant {
+    const NAMES: &'static [&'static str] = &["id", "name"];
+    fn read(fields: &Fields) -> Result<Self, Problem> {
+        let id = TenantId::parse(fields.text("id")?).map_err(|error| invalid("id", sentence(&error)))?;
+        Ok(Self { id, name: fields.text("name")?.trim().to_owned() })
+    }
+}
+
 pub(crate) async fn create(
     operator: Operator,
     note: Note,
     _: Asked<Nothing>,
-    fields: Fields,
-) -> Result<(StatusCode, Json<TenantEntry>), Problem> {
-    let fields = fields.known(&["id", "name"])?;
-    let id = TenantId::parse(fields.text("id")?).map_err(|error| Problem::new(Kind::InvalidBody, sentence(&error)).naming("id"))?;
+    given: Given<NewTenant>,
+) -> Result<Created<TenantEntry>, Problem> {
+    let NewTenant { id, name } = given.read()?;
     note.tenant(id.as_str());
     note.target(id.as_str());
-    let name = fields.text("name")?.trim().to_owned();
     let tenant = operator.command(|registry| async move { registry.create_tenant(id, name).await }).await?;
-    Ok((StatusCode::CREATED, Json(tenant.into())))
+    Ok(Created(tenant.into()))
 }
 
 pub(crate) async fn list(support: Support, Asked(page): Asked<Page>) -> Result<Json<Tenants>, Problem> {
@@ -78,18 +96,38 @@ pub(crate) async fn one(support: Support, path: Segments, _: Asked<Nothing>) -> 
     Ok(Json(TenantDetail { tenant: tenant.into(), domains, keys }))
 }
 
+/// Another name.
+#[derive(ToSchema)]
+#[schema(example = json!({"name": "Acme Ltd"}))]
+pub(crate) struct NewName {
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+}
+
+impl FromFields for NewName {
+    const NAMES: &'static [&'static str] = &["name"];
+    fn read(fields: &Fields) -> Result<Self, Problem> {
+        Ok(Self { name: fields.text("name")?.trim().to_owned() })
+    }
+}
+
 /// Gives it another name.
-pub(crate) async fn rename(operator: Operator, path: Segments, _: Asked<Nothing>, fields: Fields) -> Result<Json<TenantEntry>, Problem> {
+pub(crate) async fn rename(
+    operator: Operator,
+    path: Segments,
+    _: Asked<Nothing>,
+    given: Given<NewName>,
+) -> Result<Json<TenantEntry>, Problem> {
     let id = path.read("id", TenantId::parse)?;
-    let name = fields.known(&["name"])?.text("name")?.trim().to_owned();
+    let NewName { name } = given.read()?;
     let tenant = operator.command(|registry| async move { registry.rename_tenant(&id, name).await }).await?;
     Ok(Json(tenant.into()))
 }
 
-pub(crate) async fn remove(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<StatusCode, Problem> {
+pub(crate) async fn remove(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<Done, Problem> {
     let id = path.read("id", TenantId::parse)?;
     operator.command(|registry| async move { registry.delete_tenant(&id).await }).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }
 
 /// The tenant that the path names.

@@ -3,24 +3,25 @@
 use axum::Json;
 use serde::Serialize;
 use tlsrpt_store::UnclaimedDomain;
+use utoipa::ToSchema;
 
 use crate::{
     auth::Support,
     config::QueryConfig,
-    parameters::{Asked, FromParameters, Parameters},
+    parameters::{Asked, FromParameters, LIMIT, Parameter, Parameters},
     problem::Problem,
 };
 
 pub(crate) struct Most(usize);
 
 impl FromParameters for Most {
-    const NAMES: &'static [&'static str] = &["limit"];
+    const PARAMETERS: &'static [Parameter] = &[LIMIT];
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         parameters.limit(config).map(Self)
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Unclaimed {
     domains: Vec<UnclaimedDomain>,
 }

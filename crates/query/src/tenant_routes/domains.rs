@@ -11,11 +11,14 @@ use tlsrpt_registry::ClaimedDomain;
 use tlsrpt_report::Domain;
 use tlsrpt_store::{DomainFigures, Filter};
 
-use super::narrow::{filter, filter_names};
+use super::narrow::{filter, filters};
+use utoipa::ToSchema;
+
 use crate::{
     auth::TenantKey,
     config::QueryConfig,
-    parameters::{Asked, FromParameters, Parameters},
+    description::schemas,
+    parameters::{Asked, FromParameters, LIMIT, Parameter, Parameters},
     problem::Problem,
 };
 
@@ -37,6 +40,11 @@ const SORTS: &[(&str, Sort)] = &[
     ("last_reported", Sort::LastReported),
 ];
 
+const SORT: Parameter = Parameter::new("sort", "What to sort by; with a `-` before it the greatest first.", |_| {
+    schemas::sorts(SORTS.iter().map(|&(name, _)| name))
+})
+.example("-failed_sessions");
+
 pub(crate) struct Listing {
     filter: Filter,
     sort: Sort,
@@ -45,22 +53,23 @@ pub(crate) struct Listing {
 }
 
 impl FromParameters for Listing {
-    const NAMES: &'static [&'static str] = filter_names!("sort", "limit");
+    const PARAMETERS: &'static [Parameter] = filters!(SORT, LIMIT);
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         let (sort, descending) = parameters.sort(SORTS)?.unwrap_or((Sort::Domain, false));
         Ok(Self { filter: filter(parameters, config)?, sort, descending, limit: parameters.limit_if_any(config)? })
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Answer {
     domains: Vec<Entry>,
 }
 
 /// One claimed domain. A report document about several names at or below it counts once for each in `reports`.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 struct Entry {
     domain: Domain,
+    #[schema(format = DateTime)]
     claimed_at: String,
     #[serde(flatten)]
     figures: DomainFigures,

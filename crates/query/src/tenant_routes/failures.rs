@@ -5,11 +5,14 @@ use serde::Serialize;
 use tlsrpt_report::{Fixer, ResultType};
 use tlsrpt_store::{FailureDimension, FailureGroup, FailureOrder, FailureSort, Filter};
 
-use super::narrow::{filter, filter_names};
+use super::narrow::{filter, filters};
+use utoipa::ToSchema;
+
 use crate::{
     auth::TenantKey,
     config::QueryConfig,
-    parameters::{Asked, FromParameters, Parameters},
+    description::schemas,
+    parameters::{Asked, FromParameters, LIMIT, Parameter, Parameters, Takes},
     problem::Problem,
 };
 
@@ -27,6 +30,16 @@ const DIMENSIONS: &[(&str, FailureDimension)] = &[
 const SORTS: [(&str, FailureSort); 3] =
     [("failed_sessions", FailureSort::FailedSessions), ("first_seen", FailureSort::FirstSeen), ("last_seen", FailureSort::LastSeen)];
 
+const GROUP_BY: Parameter =
+    Parameter::new("group_by", "A group for each combination of these; `result_type` when left out.", |_| schemas::words(DIMENSIONS))
+        .takes(Takes::Listed)
+        .example("result_type,receiving_mx");
+const SORT: Parameter =
+    Parameter::new("sort", "What to sort by, also a dimension that is grouped by; with a `-` before it the greatest first.", |_| {
+        schemas::sorts(SORTS.iter().map(|&(name, _)| name).chain(DIMENSIONS.iter().map(|&(name, _)| name)))
+    })
+    .example("-failed_sessions");
+
 pub(crate) struct Groups {
     filter: Filter,
     by: Vec<FailureDimension>,
@@ -34,7 +47,7 @@ pub(crate) struct Groups {
 }
 
 impl FromParameters for Groups {
-    const NAMES: &'static [&'static str] = filter_names!("group_by", "sort", "limit");
+    const PARAMETERS: &'static [Parameter] = filters!(GROUP_BY, SORT, LIMIT);
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         let by = parameters.names("group_by", DIMENSIONS)?;
         let by = if by.is_empty() { vec![FailureDimension::ResultType] } else { by };
@@ -49,13 +62,13 @@ impl FromParameters for Groups {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Answer {
     groups: Vec<Group>,
 }
 
 /// A group; explained when it is of one result type.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Group {
     #[serde(flatten)]
     group: FailureGroup,
@@ -64,7 +77,7 @@ struct Group {
 }
 
 /// The short form of what `GET /v1/result-types` tells.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Explained {
     title: &'static str,
     blocks_under_enforce: bool,

@@ -6,20 +6,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::{
-    http::header,
-    response::{IntoResponse, Response},
-};
 use prometheus::{Encoder, GaugeVec, IntGauge, Opts, Registry, TextEncoder};
 use tlsrpt_report::{Day, Domain, UnixMillis};
 use tlsrpt_store::{DomainFigures, FailureDimension, FailureGroup, FailureOrder, Filter};
+use utoipa::openapi::Schema;
 
 use super::domains::closest;
 use crate::{
     auth::{Metrics, TenantKey},
     clock::now,
     config::QueryConfig,
-    parameters::{Asked, FromParameters, Parameters, invalid},
+    description::{Media, Sent, schemas},
+    parameters::{Asked, FromParameters, Parameter, Parameters, invalid},
     problem::{Problem, echo},
 };
 
@@ -36,7 +34,11 @@ pub(crate) struct Period {
 }
 
 impl FromParameters for Period {
-    const NAMES: &'static [&'static str] = &["days"];
+    const PARAMETERS: &'static [Parameter] =
+        &[Parameter::new("days", "Days of the period, which ends today; 30 when left out.", |config| {
+            schemas::whole(config.period_max_days as usize)
+        })
+        .example("7")];
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         let domains_max = config.metrics_max_domains;
         let Some(text) = parameters.one("days")? else { return Ok(Self { days: DEFAULT_DAYS, domains_max }) };
@@ -47,7 +49,17 @@ impl FromParameters for Period {
     }
 }
 
-pub(crate) async fn answer(key: TenantKey<Metrics>, Asked(period): Asked<Period>) -> Result<Response, Problem> {
+/// Prometheus' text format.
+pub(crate) enum Exposition {}
+
+impl Media for Exposition {
+    const ABOUT: &'static str = "The figures as gauges, in Prometheus' text format.";
+    fn types() -> Vec<(&'static str, Schema)> {
+        vec![("text/plain", schemas::lines())]
+    }
+}
+
+pub(crate) async fn answer(key: TenantKey<Metrics>, Asked(period): Asked<Period>) -> Result<Sent<Exposition>, Problem> {
     let now = now();
     let to = now.day();
     let from = to.plus(1 - i32::try_from(period.days).unwrap_or(i32::MAX));
@@ -61,7 +73,7 @@ pub(crate) async fn answer(key: TenantKey<Metrics>, Asked(period): Asked<Period>
     let claimed = key.domains().into_iter().map(|claim| claim.domain).collect::<Vec<_>>();
     let figures = Figures::new(&claimed, &figures, &failures, period.domains_max);
     let text = figures.text(summary.reporters, now).map_err(|error| Problem::internal("write metrics", &error))?;
-    Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
+    Ok(Sent::new(prometheus::TEXT_FORMAT, text))
 }
 
 /// Figures by claimed domain, those beyond the bound joined.

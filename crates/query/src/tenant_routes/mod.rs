@@ -12,33 +12,48 @@ mod result_types;
 mod summary;
 mod timeseries;
 
-use axum::{handler::Handler, http::Method};
+use axum::http::Method;
 
 use crate::{
-    auth::App,
-    routes::{Entry, LedByKey, Opened, get},
+    description::Described,
+    problem::Kind,
+    routes::{Entry, Opened, get},
 };
 
-const fn tenant(path: &'static str, handler: fn() -> Opened) -> Entry {
-    Entry::new(Method::GET, path, handler)
+const fn tenant(path: &'static str, id: &'static str, text: &'static str, handler: fn() -> Opened) -> Entry {
+    Entry::new(Method::GET, path, id, text, handler)
 }
 
 /// A GET whose answer its asker may keep and ask about. Payloads and exports are not: they are large, and streams have no hash before
 /// their end.
-fn reusable<T: LedByKey + 'static>(handler: impl Handler<T, App>) -> Opened {
+fn reusable<H: Described<T>, T: 'static>(handler: H) -> Opened {
     get(handler).reusable()
 }
 
 /// The tenants' routes.
 pub(crate) static ROUTES: &[Entry] = &[
-    tenant("/v1/domains", || reusable(domains::list)),
-    tenant("/v1/summary", || reusable(summary::answer)),
-    tenant("/v1/timeseries", || reusable(timeseries::answer)),
-    tenant("/v1/failures", || reusable(failures::answer)),
-    tenant("/v1/reports", || reusable(reports::list)),
-    tenant("/v1/reports/{report_key}", || reusable(reports::one)),
-    tenant("/v1/reports/{report_key}/raw", || get(raw::document)),
-    tenant("/v1/export", || get(export::answer)),
-    tenant("/v1/metrics", || get(metrics::answer)),
-    tenant("/v1/result-types", || reusable(result_types::list)),
+    tenant("/v1/domains", "listDomains", "The tenant's domains and their figures", || {
+        reusable(domains::list).may_fail(&[Kind::QueryTooLarge])
+    }),
+    tenant("/v1/summary", "getSummary", "Sessions, reports and reporters of a period", || {
+        reusable(summary::answer).may_fail(&[Kind::QueryTooLarge])
+    }),
+    tenant("/v1/timeseries", "getTimeseries", "Sessions by day, week or month", || {
+        reusable(timeseries::answer).may_fail(&[Kind::QueryTooLarge])
+    }),
+    tenant("/v1/failures", "listFailures", "Failed sessions by what they have in common, explained", || {
+        reusable(failures::answer).may_fail(&[Kind::QueryTooLarge])
+    }),
+    tenant("/v1/reports", "listReports", "Reports, newest first", || reusable(reports::list).may_fail(&[Kind::QueryTooLarge])),
+    tenant("/v1/reports/{report_key}", "getReport", "One report with its failures", || {
+        reusable(reports::one).may_fail(&[Kind::QueryTooLarge])
+    }),
+    tenant("/v1/reports/{report_key}/raw", "getReportRaw", "The document behind a report", || {
+        get(raw::document).may_fail(&[Kind::QueryTooLarge])
+    }),
+    tenant("/v1/export", "export", "Every report with its failures, as lines", || {
+        get(export::answer).may_fail(&[Kind::TooManyExports, Kind::QueryTooLarge])
+    }),
+    tenant("/v1/metrics", "getMetrics", "The figures for a Prometheus", || get(metrics::answer).may_fail(&[Kind::QueryTooLarge])),
+    tenant("/v1/result-types", "listResultTypes", "What result types and warnings mean", || reusable(result_types::list)),
 ];

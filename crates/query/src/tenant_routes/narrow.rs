@@ -9,29 +9,61 @@ use tlsrpt_store::Filter;
 use crate::{
     clock::today,
     config::QueryConfig,
-    parameters::{FromParameters, Parameters, invalid},
+    description::{inline, schemas},
+    parameters::{FromParameters, Parameter, Parameters, Takes, invalid},
     problem::Problem,
 };
 
 /// Days of the default period, today included.
 const DEFAULT_DAYS: i32 = 30;
 
-/// Names of the filters; a route with more of its own puts them behind these.
-macro_rules! filter_names {
-    ($($own:literal),*) => {
+/// The filters; a route with more parameters of its own puts them behind these.
+macro_rules! filters {
+    ($($own:expr),*) => {
         &[
-            "from", "to", "domain", "subdomains", "reporter", "policy_type", "result_type", "receiving_mx", "sending_net", "trust",
+            $crate::parameters::FROM,
+            $crate::parameters::TO,
+            $crate::tenant_routes::narrow::DOMAIN,
+            $crate::tenant_routes::narrow::SUBDOMAINS,
+            $crate::tenant_routes::narrow::REPORTER,
+            $crate::tenant_routes::narrow::POLICY_TYPE,
+            $crate::tenant_routes::narrow::RESULT_TYPE,
+            $crate::tenant_routes::narrow::RECEIVING_MX,
+            $crate::tenant_routes::narrow::SENDING_NET,
+            $crate::tenant_routes::narrow::TRUST,
             $($own),*
         ]
     };
 }
-pub(crate) use filter_names;
+pub(crate) use filters;
+
+pub(crate) const DOMAIN: Parameter =
+    Parameter::new("domain", "Only these policy domains.", |_| inline::<Domain>()).takes(Takes::Repeated).example("acme.example");
+pub(crate) const SUBDOMAINS: Parameter =
+    Parameter::new("subdomains", "Also the domains below those of `domain`.", schemas::flag).example("true");
+pub(crate) const REPORTER: Parameter =
+    Parameter::new("reporter", "Only reports of these organisations.", schemas::text).takes(Takes::Repeated).example("Google Inc.");
+pub(crate) const POLICY_TYPE: Parameter =
+    Parameter::new("policy_type", "Only policies of these types.", |_| inline::<PolicyClass>()).takes(Takes::Listed).example("sts,tlsa");
+pub(crate) const RESULT_TYPE: Parameter =
+    Parameter::new("result_type", "Only failures of these types, and reports with such failures.", |_| inline::<ResultType>())
+        .takes(Takes::Listed)
+        .example("certificate-expired");
+pub(crate) const RECEIVING_MX: Parameter =
+    Parameter::new("receiving_mx", "Only failures at these mail servers.", schemas::text).takes(Takes::Repeated).example("mx.acme.example");
+pub(crate) const SENDING_NET: Parameter =
+    Parameter::new("sending_net", "Only failures of senders in these networks: an address or CIDR.", schemas::network)
+        .takes(Takes::Repeated)
+        .example("198.51.100.0/24");
+pub(crate) const TRUST: Parameter = Parameter::new("trust", "Only reports whose origin was verified like this.", |_| inline::<Trust>())
+    .takes(Takes::Listed)
+    .example("none");
 
 /// A route that takes the filters and nothing else.
 pub(crate) struct Narrowed(pub(crate) Filter);
 
 impl FromParameters for Narrowed {
-    const NAMES: &'static [&'static str] = filter_names!();
+    const PARAMETERS: &'static [Parameter] = filters!();
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         filter(parameters, config).map(Self)
     }
@@ -97,7 +129,7 @@ mod tests {
     use super::*;
 
     fn asked(query: &str) -> Result<(Day, Day), Problem> {
-        let parameters = Parameters::parse(query, Narrowed::NAMES)?;
+        let parameters = Parameters::parse(query, Narrowed::PARAMETERS)?;
         period(&parameters, &QueryConfig::default(), "2026-03-31".parse().unwrap())
     }
 

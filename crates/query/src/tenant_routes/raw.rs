@@ -3,22 +3,32 @@
 
 use std::{cell::Cell, collections::BTreeSet};
 
-use axum::{
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
 use tlsrpt_record::Content;
 use tlsrpt_report::{Reject, ReportKey};
 use tlsrpt_store::RawReport;
+use utoipa::openapi::Schema;
 
 use crate::{
     auth::TenantKey,
+    description::{Media, Sent, schemas},
     parameters::{Asked, Nothing},
     path_segments::Segments,
     problem::{Kind, Problem},
 };
 
-pub(crate) async fn document(key: TenantKey, path: Segments, _: Asked<Nothing>) -> Result<Response, Problem> {
+const JSON_REPORT: &str = "application/tlsrpt+json";
+
+/// A report (RFC 8460 4.4).
+pub(crate) enum Document {}
+
+impl Media for Document {
+    const ABOUT: &'static str = "The sender's document (RFC 8460 4.4), with the tenant's own policies only.";
+    fn types() -> Vec<(&'static str, Schema)> {
+        vec![(JSON_REPORT, schemas::lines())]
+    }
+}
+
+pub(crate) async fn document(key: TenantKey, path: Segments, _: Asked<Nothing>) -> Result<Sent<Document>, Problem> {
     let report_key = path.read("report_key", str::parse::<ReportKey>)?;
     let raw =
         key.queries.raw(report_key).await?.ok_or_else(|| {
@@ -43,13 +53,7 @@ pub(crate) async fn document(key: TenantKey, path: Segments, _: Asked<Nothing>) 
             format!("The document of report {report_key} can no longer be told apart in its payload; the report itself is there."),
         )
     })?;
-    let mut response = document.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/tlsrpt+json"));
-    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{report_key}.json\"")) {
-        headers.insert(header::CONTENT_DISPOSITION, disposition);
-    }
-    Ok(response)
+    Ok(Sent::new(JSON_REPORT, document).named(&format!("{report_key}.json")))
 }
 
 /// The document that holds the report `key`, redacted to the tenant's own policies; none when no document of the payload

@@ -5,11 +5,13 @@ use serde::Serialize;
 use tlsrpt_report::ReportKey;
 use tlsrpt_store::{Filter, ReportDetail, ReportItem};
 
-use super::narrow::{filter, filter_names};
+use super::narrow::{filter, filters};
+use utoipa::ToSchema;
+
 use crate::{
     auth::TenantKey,
     config::QueryConfig,
-    parameters::{Asked, Continuation, FromParameters, Nothing, Parameters},
+    parameters::{Asked, CURSOR, Continuation, FromParameters, LIMIT, Nothing, Parameter, Parameters},
     path_segments::Segments,
     problem::Problem,
 };
@@ -21,13 +23,13 @@ pub(crate) struct Listing {
 }
 
 impl FromParameters for Listing {
-    const NAMES: &'static [&'static str] = filter_names!("limit", "cursor");
+    const PARAMETERS: &'static [Parameter] = filters!(LIMIT, CURSOR);
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         Ok(Self { filter: filter(parameters, config)?, limit: parameters.limit(config)?, continuation: Continuation::read(parameters)? })
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Reports {
     reports: Vec<ReportItem>,
     next_cursor: Option<String>,

@@ -3,19 +3,20 @@
 use axum::Json;
 use serde::Serialize;
 use tlsrpt_report::{Explanation, ResultType, WarningCode};
+use utoipa::ToSchema;
 
 use crate::{
     auth::TenantKey,
     parameters::{Asked, Nothing},
 };
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Answer {
     result_types: Vec<Entry>,
     warnings: Vec<Entry>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Entry {
     name: &'static str,
     #[serde(flatten)]

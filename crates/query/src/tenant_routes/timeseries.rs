@@ -4,11 +4,14 @@ use axum::Json;
 use serde::Serialize;
 use tlsrpt_store::{Filter, Point, SeriesDimension, Step};
 
-use super::narrow::{filter, filter_names};
+use super::narrow::{filter, filters};
+use utoipa::ToSchema;
+
 use crate::{
     auth::TenantKey,
     config::QueryConfig,
-    parameters::{Asked, FromParameters, Parameters},
+    description::schemas,
+    parameters::{Asked, FromParameters, Parameter, Parameters, Takes},
     problem::Problem,
 };
 
@@ -20,6 +23,11 @@ const DIMENSIONS: &[(&str, SeriesDimension)] = &[
     ("domain", SeriesDimension::Domain),
 ];
 
+const STEP: Parameter = Parameter::new("step", "The length of a step; `day` when left out.", |_| schemas::words(STEPS)).example("week");
+const GROUP_BY: Parameter = Parameter::new("group_by", "A series for each value of these.", |_| schemas::words(DIMENSIONS))
+    .takes(Takes::Listed)
+    .example("reporter,result_type");
+
 pub(crate) struct Series {
     filter: Filter,
     step: Step,
@@ -28,7 +36,7 @@ pub(crate) struct Series {
 }
 
 impl FromParameters for Series {
-    const NAMES: &'static [&'static str] = filter_names!("step", "group_by");
+    const PARAMETERS: &'static [Parameter] = filters!(STEP, GROUP_BY);
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         Ok(Self {
             filter: filter(parameters, config)?,
@@ -39,7 +47,7 @@ impl FromParameters for Series {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Answer {
     points: Vec<Point>,
 }

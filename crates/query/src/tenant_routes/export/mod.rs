@@ -10,22 +10,22 @@ mod csv;
 mod lines;
 mod stream;
 
-use axum::{
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
 use tlsrpt_store::{ExportPlace, Filter};
+use utoipa::openapi::Schema;
 
-use super::narrow::{filter, filter_names};
+use super::narrow::{filter, filters};
 use crate::{
     auth::{self, TenantKey},
     config::QueryConfig,
-    parameters::{Asked, Continuation, FromParameters, Parameters},
+    description::{Media, Sent, schemas},
+    parameters::{Asked, CURSOR, Continuation, FromParameters, Parameter, Parameters},
     problem::Problem,
 };
 use lines::Format;
 
 const FORMATS: &[(&str, Format)] = &[("ndjson", Format::Ndjson), ("csv", Format::Csv)];
+
+const FORMAT: Parameter = Parameter::new("format", "NDJSON when left out.", |_| schemas::words(FORMATS)).example("csv");
 
 pub(crate) struct Export {
     filter: Filter,
@@ -36,7 +36,7 @@ pub(crate) struct Export {
 }
 
 impl FromParameters for Export {
-    const NAMES: &'static [&'static str] = filter_names!("format", "cursor");
+    const PARAMETERS: &'static [Parameter] = filters!(FORMAT, CURSOR);
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         let continuation = Continuation::read(parameters)?;
         Ok(Self {
@@ -49,15 +49,22 @@ impl FromParameters for Export {
     }
 }
 
-pub(crate) async fn answer(key: TenantKey<auth::Export>, Asked(asked): Asked<Export>) -> Result<Response, Problem> {
+/// Lines of reports.
+pub(crate) enum ReportLines {}
+
+impl Media for ReportLines {
+    const ABOUT: &'static str = "Every report of the filter with its failures, a line each; each line has the cursor to go on from. It is whole \
+                                 when the chunked body ends.";
+    fn types() -> Vec<(&'static str, Schema)> {
+        vec![("application/x-ndjson", schemas::lines()), ("text/csv", schemas::lines())]
+    }
+}
+
+pub(crate) async fn answer(key: TenantKey<auth::Export>, Asked(asked): Asked<Export>) -> Result<Sent<ReportLines>, Problem> {
     let slot = key.export_slot()?;
-    let (media_type, disposition) = match asked.format {
-        Format::Ndjson => ("application/x-ndjson", "attachment; filename=\"tlsrpt-export.ndjson\""),
-        Format::Csv => ("text/csv; charset=utf-8; header=present", "attachment; filename=\"tlsrpt-export.csv\""),
+    let (media_type, file) = match asked.format {
+        Format::Ndjson => ("application/x-ndjson", "tlsrpt-export.ndjson"),
+        Format::Csv => ("text/csv; charset=utf-8; header=present", "tlsrpt-export.csv"),
     };
-    let mut response = stream::start(key.queries, asked, slot).await?.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(disposition));
-    Ok(response)
+    Ok(Sent::new(media_type, stream::start(key.queries, asked, slot).await?).named(file))
 }
