@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use utoipa::openapi::{
-    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder, RefOr, Schema,
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, PathsBuilder, RefOr, Schema,
     path::HttpMethod,
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     tag::TagBuilder,
@@ -28,10 +28,16 @@ const TENANT_KEY: &str =
     "A tenant's key, or, where the operator set up an issuer, a JWT of it. The scope that a route needs stands beside it.";
 const OPERATOR_KEY: &str = "An operator's key. The role that a route needs stands beside it.";
 
-/// The description of all routes under this configuration, whose limits it names.
-pub(crate) fn document(config: &QueryConfig) -> OpenApi {
-    let mut paths = PathsBuilder::new();
-    let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
+/// What the routes refer to, by name, each once.
+fn by_name(mut schemas: Vec<(String, RefOr<Schema>)>) -> Vec<(String, RefOr<Schema>)> {
+    schemas.sort_by(|(a, _), (b, _)| a.cmp(b));
+    schemas.dedup_by(|(a, _), (b, _)| a == b);
+    schemas
+}
+
+/// Every route as an operation, and all the schemas that they refer to, as often as they do.
+fn operations(config: &QueryConfig) -> (Paths, Vec<(String, RefOr<Schema>)>) {
+    let (mut paths, mut schemas) = (PathsBuilder::new(), Vec::new());
     for route in routes() {
         let mut draft = Draft::new(route.path, &route.summary, route.audience, config);
         (route.describe)(&mut draft);
@@ -50,11 +56,15 @@ pub(crate) fn document(config: &QueryConfig) -> OpenApi {
         // The builder adds to what stands there for the path.
         paths = paths.path(route.path, PathItem::new(method, operation));
     }
-    schemas.sort_by(|(a, _), (b, _)| a.cmp(b));
-    schemas.dedup_by(|(a, _), (b, _)| a == b);
+    (paths.build(), schemas)
+}
+
+/// The description of all routes under this configuration, whose limits it names.
+pub(crate) fn document(config: &QueryConfig) -> OpenApi {
+    let (paths, schemas) = operations(config);
     let bearer = |about: &str| SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(about)).build());
     let components = ComponentsBuilder::new()
-        .schemas_from_iter(schemas)
+        .schemas_from_iter(by_name(schemas))
         .security_scheme("tenantKey", bearer(TENANT_KEY))
         .security_scheme("operatorKey", bearer(OPERATOR_KEY))
         .build();
@@ -66,8 +76,29 @@ pub(crate) fn document(config: &QueryConfig) -> OpenApi {
     let tag = |name: &str, about: &str| TagBuilder::new().name(name).description(Some(about)).build();
     OpenApiBuilder::new()
         .info(info.build())
-        .paths(paths.build())
+        .paths(paths)
         .components(Some(components))
         .tags(Some([tag("Tenants", "A tenant's own figures and reports."), tag("Operators", "The operator's: tenants, keys, the ledger.")]))
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn no_two_types_have_one_name() {
+        let (_, schemas) = operations(&QueryConfig::default());
+        let mut named: BTreeMap<String, String> = BTreeMap::new();
+        for (name, schema) in schemas {
+            let schema = serde_json::to_string(&schema).unwrap();
+            let first = named.entry(name.clone()).or_insert_with(|| schema.clone());
+            // A type that is a body refuses what it does not know, wherever else it stands.
+            assert_eq!(*first, schema, "two types are called {name}: give one another name by `#[schema(as = …)]`");
+        }
+    }
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
+use serde_json::Value;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         ArrayBuilder, Content, ContentBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
         path::{Operation, OperationBuilder, ParameterBuilder, ParameterIn, ParameterStyle},
         request_body::RequestBodyBuilder,
+        schema::AdditionalProperties,
         security::SecurityRequirement,
     },
 };
@@ -88,8 +90,8 @@ impl<'c> Draft<'c> {
                 .style(explode.map(|_| ParameterStyle::Form))
                 .explode(explode)
                 .example(asked.example.map(|text| match asked.takes {
-                    Takes::One => text.into(),
-                    Takes::Listed | Takes::Repeated => text.split(',').collect(),
+                    Takes::One => value(text),
+                    Takes::Listed | Takes::Repeated => text.split(',').map(value).collect(),
                 }));
             self.add(|operation| operation.parameter(parameter));
         }
@@ -98,6 +100,10 @@ impl<'c> Draft<'c> {
     /// Its body: a JSON object, which may be left out when no field of it is required.
     pub(crate) fn fields<T: ToSchema>(&mut self, is_required: bool) {
         let content = Content::new(Some(self.named::<T>()));
+        // What is not known here is refused.
+        if let Some((_, RefOr::T(Schema::Object(fields)))) = self.schemas.iter_mut().find(|(name, _)| *name == T::name()) {
+            fields.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
         self.request_body([("application/json", content)], is_required);
         self.may_fail(&[Kind::InvalidBody, Kind::UnknownField, Kind::BodyTooLarge]);
     }
@@ -145,8 +151,8 @@ impl<'c> Draft<'c> {
 
     /// A reference to the schema of `T`, which goes among the document's.
     fn named<T: ToSchema>(&mut self) -> RefOr<Schema> {
-        let name = T::name();
-        self.schemas.push((name.clone().into_owned(), T::schema()));
+        let name = name_of::<T>();
+        self.schemas.push((name.clone(), T::schema()));
         T::schemas(&mut self.schemas);
         Ref::from_schema_name(name).into()
     }
@@ -171,6 +177,21 @@ impl<'c> Draft<'c> {
         let operation =
             responses.fold(self.operation, |operation, (status, response): (String, Response)| operation.response(status, response));
         (operation.build(), self.schemas)
+    }
+}
+
+/// The name of a type's schema, those of its arguments behind it: without them two types would have one.
+fn name_of<T: ToSchema>() -> String {
+    let arguments = std::any::type_name::<T>().split_once('<').map_or("", |(_, arguments)| arguments.trim_end_matches('>'));
+    let arguments = arguments.split(", ").filter_map(|path| path.rsplit("::").next()).filter(|name| !name.is_empty());
+    arguments.fold(T::name().into_owned(), |name, argument| format!("{name}_{argument}"))
+}
+
+/// A number or a truth value as such, everything else as a text.
+fn value(text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(value @ (Value::Number(_) | Value::Bool(_))) => value,
+        _ => text.into(),
     }
 }
 

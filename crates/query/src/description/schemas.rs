@@ -71,5 +71,5 @@ pub(crate) fn lines() -> Schema {
 
 /// Text as it is, for instance this.
 pub(crate) fn lines_such_as(example: &str) -> Schema {
-    string().example(Some(example.into())).into()
+    string().examples([example]).into()
 }

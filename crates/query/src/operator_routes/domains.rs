@@ -33,6 +33,7 @@ impl From<ClaimedDomain> for DomainEntry {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = ClaimList)]
 pub(crate) struct Domains {
     domains: Vec<DomainEntry>,
 }

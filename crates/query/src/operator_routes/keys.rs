@@ -59,6 +59,7 @@ impl From<ApiKey> for KeyEntry {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct NewEntry<T> {
     #[serde(flatten)]
+    #[schema(inline)]
     pub(super) entry: T,
     pub(super) key: String,
 }
@@ -75,6 +76,7 @@ pub(crate) struct Rotated {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Used<T> {
     #[serde(flatten)]
+    #[schema(inline)]
     pub(super) entry: T,
     /// Null: never. Left out: the database cannot tell now.
     #[serde(skip_serializing_if = "Option::is_none")]

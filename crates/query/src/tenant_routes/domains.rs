@@ -61,12 +61,14 @@ impl FromParameters for Listing {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = DomainList)]
 pub(crate) struct Answer {
     domains: Vec<Entry>,
 }
 
 /// One claimed domain. A report document about several names at or below it counts once for each in `reports`.
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ClaimedDomain)]
 struct Entry {
     domain: Domain,
     #[schema(format = DateTime)]

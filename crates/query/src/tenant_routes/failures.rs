@@ -63,12 +63,14 @@ impl FromParameters for Groups {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = FailureList)]
 pub(crate) struct Answer {
     groups: Vec<Group>,
 }
 
 /// A group; explained when it is of one result type.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ExplainedFailureGroup)]
 struct Group {
     #[serde(flatten)]
     group: FailureGroup,

@@ -11,12 +11,14 @@ use crate::{
 };
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = Explanations)]
 pub(crate) struct Answer {
     result_types: Vec<Entry>,
     warnings: Vec<Entry>,
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = ExplainedName)]
 struct Entry {
     name: &'static str,
     #[serde(flatten)]

@@ -48,6 +48,7 @@ impl FromParameters for Series {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = Series)]
 pub(crate) struct Answer {
     points: Vec<Point>,
 }
