@@ -11,7 +11,7 @@ use tlsrpt_registry::ClaimedDomain;
 use tlsrpt_report::Domain;
 use tlsrpt_store::{DomainFigures, Filter};
 
-use super::narrow::{filter, filter_names};
+use super::narrow::{Counted, filter_names};
 use crate::{
     auth::TenantKey,
     config::QueryConfig,
@@ -38,7 +38,7 @@ const SORTS: &[(&str, Sort)] = &[
 ];
 
 pub(crate) struct Listing {
-    filter: Filter,
+    counted: Counted,
     sort: Sort,
     descending: bool,
     limit: Option<usize>,
@@ -48,7 +48,7 @@ impl FromParameters for Listing {
     const NAMES: &'static [&'static str] = filter_names!("sort", "limit");
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         let (sort, descending) = parameters.sort(SORTS)?.unwrap_or((Sort::Domain, false));
-        Ok(Self { filter: filter(parameters, config)?, sort, descending, limit: parameters.limit_if_any(config)? })
+        Ok(Self { counted: Counted::read(parameters, config)?, sort, descending, limit: parameters.limit_if_any(config)? })
     }
 }
 
@@ -67,8 +67,9 @@ struct Entry {
 }
 
 pub(crate) async fn list(key: TenantKey, Asked(asked): Asked<Listing>) -> Result<Json<Answer>, Problem> {
-    let figures = key.queries.domains(&asked.filter).await?;
-    let mut domains = entries(&key.domains(), &figures, &asked.filter);
+    let filter = asked.counted.by(&key);
+    let figures = key.queries.domains(&filter).await?;
+    let mut domains = entries(&key.domains(), &figures, &filter);
     sort(&mut domains, asked.sort, asked.descending);
     domains.truncate(asked.limit.unwrap_or(usize::MAX));
     Ok(Json(Answer { domains }))

@@ -3,9 +3,9 @@
 use axum::Json;
 use serde::Serialize;
 use tlsrpt_report::{Fixer, ResultType};
-use tlsrpt_store::{FailureDimension, FailureGroup, FailureOrder, FailureSort, Filter};
+use tlsrpt_store::{FailureDimension, FailureGroup, FailureOrder, FailureSort};
 
-use super::narrow::{filter, filter_names};
+use super::narrow::{Counted, filter_names};
 use crate::{
     auth::TenantKey,
     config::QueryConfig,
@@ -28,7 +28,7 @@ const SORTS: [(&str, FailureSort); 3] =
     [("failed_sessions", FailureSort::FailedSessions), ("first_seen", FailureSort::FirstSeen), ("last_seen", FailureSort::LastSeen)];
 
 pub(crate) struct Groups {
-    filter: Filter,
+    counted: Counted,
     by: Vec<FailureDimension>,
     order: FailureOrder,
 }
@@ -45,7 +45,7 @@ impl FromParameters for Groups {
         if let Some((by, descending)) = parameters.sort(&sorts)? {
             (order.by, order.descending) = (by, descending);
         }
-        Ok(Self { filter: filter(parameters, config)?, by, order })
+        Ok(Self { counted: Counted::read(parameters, config)?, by, order })
     }
 }
 
@@ -82,6 +82,6 @@ fn explained(group: FailureGroup) -> Group {
 }
 
 pub(crate) async fn answer(key: TenantKey, Asked(asked): Asked<Groups>) -> Result<Json<Answer>, Problem> {
-    let groups = key.queries.failures(&asked.filter, &asked.by, asked.order).await?;
+    let groups = key.queries.failures(&asked.counted.by(&key), &asked.by, asked.order).await?;
     Ok(Json(Answer { groups: groups.into_iter().map(explained).collect() }))
 }

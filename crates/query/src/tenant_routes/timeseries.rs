@@ -2,9 +2,9 @@
 
 use axum::Json;
 use serde::Serialize;
-use tlsrpt_store::{Filter, Point, SeriesDimension, Step};
+use tlsrpt_store::{Point, SeriesDimension, Step};
 
-use super::narrow::{filter, filter_names};
+use super::narrow::{Counted, filter_names};
 use crate::{
     auth::TenantKey,
     config::QueryConfig,
@@ -21,7 +21,7 @@ const DIMENSIONS: &[(&str, SeriesDimension)] = &[
 ];
 
 pub(crate) struct Series {
-    filter: Filter,
+    counted: Counted,
     step: Step,
     by: Vec<SeriesDimension>,
     points_max: usize,
@@ -31,7 +31,7 @@ impl FromParameters for Series {
     const NAMES: &'static [&'static str] = filter_names!("step", "group_by");
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         Ok(Self {
-            filter: filter(parameters, config)?,
+            counted: Counted::read(parameters, config)?,
             step: parameters.name("step", STEPS)?.unwrap_or(Step::Day),
             by: parameters.names("group_by", DIMENSIONS)?,
             points_max: config.series_max_points,
@@ -45,5 +45,6 @@ pub(crate) struct Answer {
 }
 
 pub(crate) async fn answer(key: TenantKey, Asked(series): Asked<Series>) -> Result<Json<Answer>, Problem> {
-    Ok(Json(Answer { points: key.queries.timeseries(&series.filter, series.step, &series.by, series.points_max).await? }))
+    let filter = series.counted.by(&key);
+    Ok(Json(Answer { points: key.queries.timeseries(&filter, series.step, &series.by, series.points_max).await? }))
 }
