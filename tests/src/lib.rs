@@ -28,6 +28,7 @@ mod reports;
 mod sent;
 mod service;
 mod submissions;
+mod typescript;
 mod wait;
 
 pub use answer::Answer;
@@ -44,4 +45,5 @@ pub use reports::{Detail, Generator, Policy, Report, Size, Totals, reported_day,
 pub use sent::{Said, Sent, SharedSent};
 pub use service::{Role, Service, Setup, binary, program};
 pub use submissions::{AdminSubmission, all_submissions, fate_of};
+pub use typescript::compile;
 pub use wait::until;

@@ -7,6 +7,7 @@
 
 mod admin_inputs;
 mod chaos;
+mod clients;
 mod command_line;
 mod corpus;
 mod duplicates;
