@@ -18,6 +18,7 @@ mod import;
 mod intake;
 mod isolation;
 mod mail;
+mod openapi;
 mod operations;
 mod quirks;
 mod report_way;
