@@ -9,7 +9,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tlsrpt_tests::{Detail, Encoding, Operator, Policy, Report, Sender, Setup, TenantAccess, compile, settled, until};
+use tlsrpt_tests::{Detail, Encoding, Network, Operator, Policy, Proxy, Report, Sender, Setup, TenantAccess, compile, settled, until};
 
 const PAGE: &str = include_str!("../../../docs/clients.md");
 const CALLS: usize = 10;
@@ -121,11 +121,17 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Runs a block to its end in a directory; it must succeed and print what the page says.
+/// Runs a block to its end in a directory.
+async fn run(command: Command, dir: &Path, url: &str, key: &str) -> Ran {
+    let name = format!("{command:?} ends");
+    let mut running = Running::start(command, dir, url, key);
+    until(&name, async || running.ended().ok_or_else(|| "it runs".to_owned())).await
+}
+
+/// Runs a block, which must succeed and print what the page says.
 async fn prints_what_the_page_says(call: &Call, command: Command, dir: &Path, url: &str, key: &str) {
     let name = format!("{}, {:?}", call.title, command.get_program());
-    let mut running = Running::start(command, dir, url, key);
-    let ran = until(&name, async || running.ended().ok_or_else(|| "it runs".to_owned())).await;
+    let ran = run(command, dir, url, key).await;
     assert!(ran.status.success(), "{name}: {}:\n{}{}", ran.status, ran.stdout, ran.stderr);
     assert_eq!((&*ran.stdout, &*ran.stderr), (call.printed(), ""), "{name}");
 }
@@ -185,6 +191,38 @@ async fn every_block_of_the_page_for_clients_runs_and_prints_what_the_page_says_
         }
     }
     assert!(calls.iter().any(|call| LANGUAGES.iter().all(|language| call.blocks[language].contains("export.ndjson"))));
+    service.finish().await;
+}
+
+#[tokio::test]
+async fn an_export_that_the_network_cuts_off_is_a_failure_and_whole_once_it_is_run_again() {
+    let calls = calls();
+    let programs = Programs::of(&calls);
+    let (number, _) = calls.iter().enumerate().find(|(_, call)| call.blocks["python"].contains("export.ndjson")).unwrap();
+    let service = Setup::new().start().await;
+    let (operator, acme) = (service.operator(), tenant(&service.operator()).await);
+    send_reports(&service.sender(), &acme).await;
+    settled(&operator, 5).await;
+    let whole = service.tenant(&acme.key).get("/v1/export?from=2026-03-02&to=2026-03-29").await.is(200).text();
+    let mut proxy = Proxy::reserve(service.query_address().parse().unwrap()).await;
+    proxy.restore().await;
+    let url = format!("http://{}", proxy.listen());
+
+    for language in LANGUAGES {
+        let dir = TempDir::new().unwrap();
+        let export = async |network: Network| {
+            proxy.network(network);
+            run(programs.command(number, language), dir.path(), &url, &acme.key).await
+        };
+        let is_whole = || fs::read_to_string(dir.path().join("export.ndjson")).unwrap() == whole;
+        // After the head of the answer, and in the middle of a line; of a compressed answer both are early.
+        for bytes in [900, 1_300] {
+            let ran = export(Network::EndsAnswersAfter(bytes)).await;
+            assert!(!ran.status.success() && !is_whole(), "{language}, cut off after {bytes} bytes: {}{}", ran.stdout, ran.stderr);
+        }
+        let ran = export(Network::Sound).await;
+        assert!(ran.status.success() && is_whole(), "{language}: {}{}", ran.stdout, ran.stderr);
+    }
     service.finish().await;
 }
 
