@@ -13,10 +13,10 @@ BROKERS ?= 1
 # How long make chaos goes round at least.
 MINUTES ?= 20
 
-.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus build
+.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus typescript schemathesis build
 
 help: ## show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 run: build ## build the service and start it on the default ports
 	target/release/tlsrpt all-in-one $(ARGS)
@@ -30,7 +30,7 @@ kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a
 
 # The binaries that the suites start are built with the tests, in one selection: by themselves they would choose other features
 # of the same dependencies, which would all be built twice.
-test: setup libchdb kafka-jars mail-peers prometheus lint-code ## run every test
+test: setup libchdb kafka-jars mail-peers prometheus typescript schemathesis lint-code ## run every test
 	$(CARGO) build --locked --workspace --bins --tests
 	$(CARGO) test --locked --workspace --no-fail-fast
 
@@ -67,3 +67,9 @@ mail-peers: ## fetch the mail servers and clients that the tests speak to (check
 
 prometheus: ## fetch the Prometheus that the tests let scrape the service (checked, cached outside the checkout, not installed)
 	@scripts/fetch-prometheus
+
+typescript: setup ## fetch the TypeScript compiler that checks the examples of docs/clients.md (pinned, checked, cached outside the checkout)
+	@scripts/fetch-typescript
+
+schemathesis: setup ## fetch schemathesis, which tries the API by its own description (pinned, checked, cached outside the checkout)
+	@scripts/fetch-schemathesis

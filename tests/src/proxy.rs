@@ -22,6 +22,8 @@ pub enum Network {
     HalfOpen,
     /// Connections go through for so many bytes from the client, and are reset then.
     ResetAfter(usize),
+    /// Clients get so many bytes of a connection's answers, and then its end, as if that were all.
+    EndsAnswersAfter(usize),
     /// Nothing reaches the target: every request gets this answer.
     Answers(&'static str),
 }
@@ -152,7 +154,7 @@ async fn pump(
     from: &mut tokio::net::tcp::OwnedReadHalf,
     to: &mut tokio::net::tcp::OwnedWriteHalf,
     mut network: watch::Receiver<Network>,
-    counts: bool,
+    is_up: bool,
 ) -> Result<(), Reset> {
     let mut carried = 0;
     let mut buffer = vec![0; 16 << 10];
@@ -162,18 +164,18 @@ async fn pump(
             Ok(read) => read,
         };
         carried += read;
-        loop {
+        let kept = loop {
             let now = network.borrow_and_update().clone();
             match now {
-                Network::Sound => break,
+                Network::Sound => break read,
                 Network::Slow(wait) => {
                     tokio::time::sleep(wait).await;
-                    break;
+                    break read;
                 }
                 Network::Narrow(bytes_a_second) => {
                     let pieces = u32::try_from(read).unwrap_or(u32::MAX);
                     tokio::time::sleep(Duration::from_secs(1) * pieces / bytes_a_second.max(1)).await;
-                    break;
+                    break read;
                 }
                 // Also what an endpoint that answers for itself does to a connection that it has already.
                 Network::HalfOpen | Network::Answers(_) => {
@@ -181,11 +183,12 @@ async fn pump(
                         return Err(Reset);
                     }
                 }
-                Network::ResetAfter(bytes) if counts && carried > bytes => return Err(Reset),
-                Network::ResetAfter(_) => break,
+                Network::ResetAfter(bytes) if is_up && carried > bytes => return Err(Reset),
+                Network::EndsAnswersAfter(bytes) if !is_up => break read.saturating_sub(carried.saturating_sub(bytes)),
+                Network::ResetAfter(_) | Network::EndsAnswersAfter(_) => break read,
             }
-        }
-        if to.write_all(&buffer[..read]).await.is_err() {
+        };
+        if to.write_all(&buffer[..kept]).await.is_err() || kept < read {
             break;
         }
     }

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tlsrpt_record::TenantId;
 use tlsrpt_registry::{ClaimedDomain, CommandError, Registry, Role, Scope, Scopes};
+use tlsrpt_report::Trust;
 use tlsrpt_store::{Store, TenantQueries};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -281,6 +282,11 @@ impl<S> TenantKey<S> {
     /// The tenant's domains, by name.
     pub(crate) fn domains(&self) -> Vec<ClaimedDomain> {
         self.app.0.registry.domains(&self.tenant)
+    }
+
+    /// The least trust with which a report counts for the tenant; all count when none.
+    pub(crate) fn minimum_trust(&self) -> Option<Trust> {
+        self.app.0.registry.tenant(&self.tenant)?.settings.minimum_trust
     }
 
     /// The request's place among those of tenants that are worked on. What goes on for the request after its handler is done keeps a

@@ -121,8 +121,15 @@ impl Fields {
 }
 
 fn whole(name: &'static str, value: &Value, bounds: RangeInclusive<u64>) -> Result<u64, Problem> {
-    let number = value.as_u64().filter(|number| bounds.contains(number));
+    let number = value.as_u64().or_else(|| written_as_fraction(value)).filter(|number| bounds.contains(number));
     number.ok_or_else(|| invalid(name, format!("The field `{name}` must be a whole number from {} to {}.", bounds.start(), bounds.end())))
+}
+
+/// A whole number that is written with a fraction, such as `90.0`: to JSON Schema it is an integer too, and some writers of JSON have no
+/// other numbers.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and in bounds")]
+fn written_as_fraction(value: &Value) -> Option<u64> {
+    value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number)).map(|number| number as u64)
 }
 
 /// The value of this name, or a problem that tells the nearest.

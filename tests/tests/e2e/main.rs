@@ -7,6 +7,7 @@
 
 mod admin_inputs;
 mod chaos;
+mod clients;
 mod command_line;
 mod corpus;
 mod duplicates;
@@ -17,6 +18,7 @@ mod import;
 mod intake;
 mod isolation;
 mod mail;
+mod openapi;
 mod operations;
 mod quirks;
 mod report_way;

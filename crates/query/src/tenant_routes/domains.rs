@@ -10,10 +10,9 @@ use serde::Serialize;
 use tlsrpt_registry::ClaimedDomain;
 use tlsrpt_report::Domain;
 use tlsrpt_store::{DomainFigures, Filter};
-
-use super::narrow::{filter, filters};
 use utoipa::ToSchema;
 
+use super::narrow::{Counted, filters};
 use crate::{
     auth::TenantKey,
     config::QueryConfig,
@@ -46,7 +45,7 @@ const SORT: Parameter = Parameter::new("sort", "What to sort by; with a `-` befo
 .example("-failed_sessions");
 
 pub(crate) struct Listing {
-    filter: Filter,
+    counted: Counted,
     sort: Sort,
     descending: bool,
     limit: Option<usize>,
@@ -56,7 +55,7 @@ impl FromParameters for Listing {
     const PARAMETERS: &'static [Parameter] = filters!(SORT, LIMIT);
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         let (sort, descending) = parameters.sort(SORTS)?.unwrap_or((Sort::Domain, false));
-        Ok(Self { filter: filter(parameters, config)?, sort, descending, limit: parameters.limit_if_any(config)? })
+        Ok(Self { counted: Counted::read(parameters, config)?, sort, descending, limit: parameters.limit_if_any(config)? })
     }
 }
 
@@ -78,8 +77,9 @@ struct Entry {
 }
 
 pub(crate) async fn list(key: TenantKey, Asked(asked): Asked<Listing>) -> Result<Json<Answer>, Problem> {
-    let figures = key.queries.domains(&asked.filter).await?;
-    let mut domains = entries(&key.domains(), &figures, &asked.filter);
+    let filter = asked.counted.by(&key);
+    let figures = key.queries.domains(&filter).await?;
+    let mut domains = entries(&key.domains(), &figures, &filter);
     sort(&mut domains, asked.sort, asked.descending);
     domains.truncate(asked.limit.unwrap_or(usize::MAX));
     Ok(Json(Answer { domains }))

@@ -3,11 +3,10 @@
 use axum::Json;
 use serde::Serialize;
 use tlsrpt_report::{Fixer, ResultType};
-use tlsrpt_store::{FailureDimension, FailureGroup, FailureOrder, FailureSort, Filter};
-
-use super::narrow::{filter, filters};
+use tlsrpt_store::{FailureDimension, FailureGroup, FailureOrder, FailureSort};
 use utoipa::ToSchema;
 
+use super::narrow::{Counted, filters};
 use crate::{
     auth::TenantKey,
     config::QueryConfig,
@@ -41,7 +40,7 @@ const SORT: Parameter =
     .example("-failed_sessions");
 
 pub(crate) struct Groups {
-    filter: Filter,
+    counted: Counted,
     by: Vec<FailureDimension>,
     order: FailureOrder,
 }
@@ -58,7 +57,7 @@ impl FromParameters for Groups {
         if let Some((by, descending)) = parameters.sort(&sorts)? {
             (order.by, order.descending) = (by, descending);
         }
-        Ok(Self { filter: filter(parameters, config)?, by, order })
+        Ok(Self { counted: Counted::read(parameters, config)?, by, order })
     }
 }
 
@@ -97,6 +96,6 @@ fn explained(group: FailureGroup) -> Group {
 }
 
 pub(crate) async fn answer(key: TenantKey, Asked(asked): Asked<Groups>) -> Result<Json<Answer>, Problem> {
-    let groups = key.queries.failures(&asked.filter, &asked.by, asked.order).await?;
+    let groups = key.queries.failures(&asked.counted.by(&key), &asked.by, asked.order).await?;
     Ok(Json(Answer { groups: groups.into_iter().map(explained).collect() }))
 }

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prometheus::{Encoder, GaugeVec, IntGauge, Opts, Registry, TextEncoder};
 use tlsrpt_report::{Day, Domain, UnixMillis};
-use tlsrpt_store::{DomainFigures, FailureDimension, FailureGroup, FailureOrder, Filter};
+use tlsrpt_store::{DomainFigures, FailureDimension, FailureGroup, FailureOrder};
 use utoipa::openapi::Schema;
 
-use super::domains::closest;
+use super::{domains::closest, narrow::Counted};
 use crate::{
     auth::{Metrics, TenantKey},
     clock::now,
@@ -63,7 +63,7 @@ pub(crate) async fn answer(key: TenantKey<Metrics>, Asked(period): Asked<Period>
     let now = now();
     let to = now.day();
     let from = to.plus(1 - i32::try_from(period.days).unwrap_or(i32::MAX));
-    let filter = Filter::period(from, to);
+    let filter = Counted::period(from, to).by(&key);
     let by = [FailureDimension::Domain, FailureDimension::ResultType];
     let (figures, failures, summary) = tokio::try_join!(
         key.queries.domains(&filter),

@@ -1,4 +1,4 @@
-//! The filters that every tenant query takes.
+//! The filters that every tenant query takes, and what figures count.
 
 use std::{convert::Infallible, net::IpAddr};
 
@@ -7,6 +7,7 @@ use tlsrpt_report::{Day, Domain, PolicyClass, ResultType, Trust};
 use tlsrpt_store::Filter;
 
 use crate::{
+    auth::TenantKey,
     clock::today,
     config::QueryConfig,
     description::{inline, schemas},
@@ -59,17 +60,34 @@ pub(crate) const TRUST: Parameter = Parameter::new("trust", "Only reports whose 
     .takes(Takes::Listed)
     .example("none");
 
-/// A route that takes the filters and nothing else.
-pub(crate) struct Narrowed(pub(crate) Filter);
+/// The filters of a route that gives figures. They cannot be asked for without the key of the tenant that says what counts for it.
+pub(crate) struct Counted(Filter);
 
-impl FromParameters for Narrowed {
+impl Counted {
+    /// Everything of these UTC days, inclusive, that counts.
+    pub(crate) fn period(from: Day, to: Day) -> Self {
+        Self(Filter::period(from, to))
+    }
+
+    /// For the tenant: with `trust` what was asked for, else what has its minimum trust at least.
+    pub(crate) fn by<S>(self, key: &TenantKey<S>) -> Filter {
+        let Self(mut filter) = self;
+        if let Some(minimum) = key.minimum_trust().filter(|_| filter.trust.is_empty()) {
+            filter.trust = Trust::ALL.into_iter().filter(|&trust| trust >= minimum).collect();
+        }
+        filter
+    }
+}
+
+/// A route of figures that takes the filters and nothing else.
+impl FromParameters for Counted {
     const PARAMETERS: &'static [Parameter] = filters!();
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         filter(parameters, config).map(Self)
     }
 }
 
-/// Reads the filters.
+/// Reads the filters of a route that shows reports as they are.
 pub(crate) fn filter(parameters: &Parameters, config: &QueryConfig) -> Result<Filter, Problem> {
     let (from, to) = period(parameters, config, today())?;
     Ok(Filter {
@@ -129,7 +147,7 @@ mod tests {
     use super::*;
 
     fn asked(query: &str) -> Result<(Day, Day), Problem> {
-        let parameters = Parameters::parse(query, Narrowed::PARAMETERS)?;
+        let parameters = Parameters::parse(query, Counted::PARAMETERS)?;
         period(&parameters, &QueryConfig::default(), "2026-03-31".parse().unwrap())
     }
 

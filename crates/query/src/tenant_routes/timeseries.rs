@@ -2,11 +2,10 @@
 
 use axum::Json;
 use serde::Serialize;
-use tlsrpt_store::{Filter, Point, SeriesDimension, Step};
-
-use super::narrow::{filter, filters};
+use tlsrpt_store::{Point, SeriesDimension, Step};
 use utoipa::ToSchema;
 
+use super::narrow::{Counted, filters};
 use crate::{
     auth::TenantKey,
     config::QueryConfig,
@@ -29,7 +28,7 @@ const GROUP_BY: Parameter = Parameter::new("group_by", "A series for each value 
     .example("reporter,result_type");
 
 pub(crate) struct Series {
-    filter: Filter,
+    counted: Counted,
     step: Step,
     by: Vec<SeriesDimension>,
     points_max: usize,
@@ -39,7 +38,7 @@ impl FromParameters for Series {
     const PARAMETERS: &'static [Parameter] = filters!(STEP, GROUP_BY);
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
         Ok(Self {
-            filter: filter(parameters, config)?,
+            counted: Counted::read(parameters, config)?,
             step: parameters.name("step", STEPS)?.unwrap_or(Step::Day),
             by: parameters.names("group_by", DIMENSIONS)?,
             points_max: config.series_max_points,
@@ -54,5 +53,6 @@ pub(crate) struct Answer {
 }
 
 pub(crate) async fn answer(key: TenantKey, Asked(series): Asked<Series>) -> Result<Json<Answer>, Problem> {
-    Ok(Json(Answer { points: key.queries.timeseries(&series.filter, series.step, &series.by, series.points_max).await? }))
+    let filter = series.counted.by(&key);
+    Ok(Json(Answer { points: key.queries.timeseries(&filter, series.step, &series.by, series.points_max).await? }))
 }

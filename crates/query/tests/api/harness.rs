@@ -245,8 +245,20 @@ impl Api {
         answer.json()["key"].as_str().unwrap().to_owned()
     }
 
+    /// Sets the least trust with which a report counts for a tenant.
+    pub(crate) async fn set_minimum_trust(&self, tenant: &str, minimum: Option<Trust>) {
+        let body = json!({"minimum_trust": minimum.map(Trust::as_str)});
+        let answer = self.call(Method::PATCH, &format!("/admin/v1/tenants/{tenant}/settings"), Some(ADMIN), Some(&body)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    }
+
     /// Puts a payload on the log, as the edge does.
     pub(crate) async fn submit(&self, payload: impl Into<Vec<u8>>) -> SubmissionId {
+        self.submit_with_trust(Trust::None, payload).await
+    }
+
+    /// Puts a payload on the log as one whose origin was verified so.
+    pub(crate) async fn submit_with_trust(&self, trust: Trust, payload: impl Into<Vec<u8>>) -> SubmissionId {
         let id = SubmissionId::now();
         let submission = Submission {
             id,
@@ -254,7 +266,7 @@ impl Api {
             address: None,
             remote_ip: Some("192.0.2.1".parse().unwrap()),
             content_type: Some("application/tlsrpt+json".to_owned()),
-            trust: Trust::None,
+            trust,
             mail: None,
             replay: false,
             payload: payload.into().into(),

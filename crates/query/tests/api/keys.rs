@@ -137,6 +137,7 @@ async fn settings_and_the_name_of_a_tenant_change_one_by_one_and_null_unsets() {
     let both = json!({"retention_days": 90, "minimum_trust": "none"});
     assert_eq!(patch(path, json!({"minimum_trust": "none"})).await.json(), both);
     assert_eq!(patch(path, json!({})).await.json(), both);
+    assert_eq!(patch(path, json!({"retention_days": 90.0})).await.json(), both);
     assert_eq!(api.admin(path).await, both);
     patch(path, json!({"retention_days": null})).await;
     assert_eq!(api.admin(path).await, json!({"retention_days": null, "minimum_trust": "none"}));

@@ -14,6 +14,7 @@ mod keys;
 mod ledger;
 mod limits;
 mod mails;
+mod minimum_trust;
 mod onboarding;
 mod operator;
 mod problems;

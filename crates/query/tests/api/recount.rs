@@ -10,7 +10,7 @@ use proptest::{
 };
 use serde_json::{Value, json};
 use tlsrpt_query::{Audience, routes};
-use tlsrpt_report::{Day, Domain};
+use tlsrpt_report::{Day, Domain, Trust};
 
 use crate::harness::Api;
 
@@ -36,6 +36,8 @@ const DOMAINS: [&str; 13] = [
     "example.org",
     "example.com.example",
 ];
+/// The least trust with which a report counts for each tenant, as set.
+const MINIMUM_TRUST: [Option<Trust>; 3] = [None, Some(Trust::None), Some(Trust::DkimOther)];
 const REPORTERS: [&str; 3] = ["Alpha", "Beta", "Gamma"];
 const TYPES: [&str; 4] = ["sts", "tlsa", "no-policy-found", "something-new"];
 const RESULTS: [&str; 4] = ["certificate-expired", "starttls-not-supported", "dnssec-invalid", "sts-policy-fetch-error"];
@@ -46,8 +48,8 @@ const TO: &str = "2026-04-10";
 type Detail = (usize, u64, u8);
 /// Domain, type, successful and failed sessions, details.
 type Block = (usize, usize, u64, u64, Vec<Detail>);
-/// Reporter, day, policies.
-type Generated = (usize, i32, Vec<Block>);
+/// Reporter, day, trust, policies.
+type Generated = (usize, i32, usize, Vec<Block>);
 
 /// One policy of one report, as sent.
 #[derive(Clone, Debug)]
@@ -55,6 +57,7 @@ struct Row {
     report: usize,
     reporter: &'static str,
     day: Day,
+    trust: Trust,
     domain: String,
     class: &'static str,
     successful: u64,
@@ -125,7 +128,7 @@ fn step_of(day: Day, step: &str) -> String {
 fn reports() -> impl Strategy<Value = Vec<Generated>> {
     let detail = (0..RESULTS.len(), 0u64..50, 1u8..5);
     let policy = (0..DOMAINS.len(), 0..TYPES.len(), 0u64..1_000, 0u64..100, prop::collection::vec(detail, 0..4));
-    prop::collection::vec((0..REPORTERS.len(), 0i32..40, prop::collection::vec(policy, 1..6)), 25)
+    prop::collection::vec((0..REPORTERS.len(), 0i32..40, 0..Trust::ALL.len(), prop::collection::vec(policy, 1..6)), 25)
 }
 
 fn policy(row: &Row, sent: (&str, &str)) -> Value {
@@ -160,13 +163,14 @@ async fn every_sum_is_that_of_a_plain_count_and_nothing_foreign_shows_whatever_w
 async fn run(case: usize, generated: &[Generated]) {
     let api = Api::start().await;
     let mut keys = BTreeMap::new();
-    for (id, domains) in TENANTS {
+    for ((id, domains), minimum) in TENANTS.into_iter().zip(MINIMUM_TRUST) {
         keys.insert(id, api.tenant(id, domains).await);
+        api.set_minimum_trust(id, minimum).await;
     }
     let first: Day = "2026-02-25".parse().unwrap();
     let mut rows = Vec::new();
-    for (report, (reporter, day, policies)) in generated.iter().enumerate() {
-        let (day, mut blocks, mut seen) = (first.plus(*day), Vec::new(), BTreeSet::new());
+    for (report, (reporter, day, trust, policies)) in generated.iter().enumerate() {
+        let (day, trust, mut blocks, mut seen) = (first.plus(*day), Trust::ALL[*trust], Vec::new(), BTreeSet::new());
         for (domain, class, successful, failed, details) in policies {
             let name = Domain::parse(DOMAINS[*domain]).unwrap().as_str().to_owned();
             // One report tells of one policy once.
@@ -177,6 +181,7 @@ async fn run(case: usize, generated: &[Generated]) {
                 report,
                 reporter: REPORTERS[*reporter],
                 day,
+                trust,
                 domain: name,
                 class: if *class < 3 { TYPES[*class] } else { "other" },
                 successful: *successful,
@@ -191,16 +196,26 @@ async fn run(case: usize, generated: &[Generated]) {
             "date-range": {"start-datetime": format!("{day}T00:00:00Z"), "end-datetime": format!("{day}T23:59:59Z")},
             "policies": blocks
         });
-        api.submit(document.to_string()).await;
+        api.submit_with_trust(trust, document.to_string()).await;
     }
     let ledger = api.settled().await;
     assert_eq!(ledger["rejected"], 0, "case {case}: {ledger}");
 
-    for (tenant, claims) in TENANTS {
+    for ((tenant, claims), minimum) in TENANTS.into_iter().zip(MINIMUM_TRUST) {
         let (own, foreign): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.owner().is_some_and(|(owner, _)| owner == tenant));
         assert!(!own.is_empty() && !foreign.is_empty(), "case {case}");
-        let asker = Asker { api: &api, key: &keys[tenant], case, tenant };
-        asker.sums_are_right(&own, claims).await;
+        let asker = Asker { api: &api, key: &keys[tenant], case, tenant, trust: None };
+        let counted: Vec<&Row> = own.iter().copied().filter(|row| minimum.is_none_or(|minimum| row.trust >= minimum)).collect();
+        assert_eq!(counted.len() == own.len(), minimum.is_none(), "case {case}, {tenant}: nothing would be left out");
+        asker.sums_are_right(&counted, claims).await;
+        asker.export_is_right(&own).await;
+        for trust in Trust::ALL {
+            let chosen: Vec<&Row> = own.iter().copied().filter(|row| row.trust == trust).collect();
+            let asker = Asker { trust: Some(trust), ..asker };
+            asker.summary_is_right(&chosen).await;
+            asker.domains_are_right(&chosen, claims).await;
+            asker.export_is_right(&chosen).await;
+        }
         let foreign: BTreeSet<&str> = foreign.iter().map(|row| row.domain.as_str()).collect();
         asker.nothing_shows_of(&foreign).await;
     }
@@ -211,14 +226,20 @@ struct Asker<'a> {
     key: &'a str,
     case: usize,
     tenant: &'a str,
+    /// Asked for besides.
+    trust: Option<Trust>,
 }
 
 impl Asker<'_> {
     async fn get(&self, route: &str) -> Value {
-        let path = format!("{route}{}from={FROM}&to={TO}", if route.contains('?') { '&' } else { '?' });
+        let path = format!("{route}{}{}", if route.contains('?') { '&' } else { '?' }, self.filter());
         let answer = self.api.get(&path, self.key).await;
         assert_eq!(answer.status.as_u16(), 200, "case {}, {} at {path}: {}", self.case, self.tenant, answer.text());
         answer.json()
+    }
+
+    fn filter(&self) -> String {
+        format!("from={FROM}&to={TO}{}", self.trust.map_or_else(String::new, |trust| format!("&trust={}", trust.as_str())))
     }
 
     #[track_caller]
@@ -231,7 +252,6 @@ impl Asker<'_> {
         self.series_are_right(own).await;
         self.failures_are_right(own).await;
         self.domains_are_right(own, claims).await;
-        self.export_is_right(own).await;
     }
 
     async fn summary_is_right(&self, own: &[&Row]) {
@@ -345,7 +365,7 @@ impl Asker<'_> {
     }
 
     async fn export_is_right(&self, own: &[&Row]) {
-        let answer = self.api.get(&format!("/v1/export?from={FROM}&to={TO}"), self.key).await;
+        let answer = self.api.get(&format!("/v1/export?{}", self.filter()), self.key).await;
         let line = |line: &str| {
             let line: Value = serde_json::from_str(line).unwrap();
             let of = |name: &str| line[name].as_str().unwrap().to_owned();
