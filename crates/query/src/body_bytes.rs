@@ -48,7 +48,7 @@ impl Argument for Payload {
         let bytes =
             ["application/tlsrpt+gzip", "message/rfc822", "application/octet-stream"].map(|media_type| (media_type, schemas::bytes()));
         let [gzip, mail, other] = bytes;
-        draft.bytes([("application/tlsrpt+json", schemas::lines_such_as(REPORT)), gzip, mail, other]);
+        draft.bytes([("application/tlsrpt+json", schemas::lines_such_as(REPORT)), gzip, mail, other], true);
         draft.may_fail(&[Kind::EmptyPayload, Kind::Overloaded]);
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Most values of one parameter.
-const VALUES_MAX: usize = 200;
+pub(crate) const VALUES_MAX: usize = 200;
 /// Longest value of a text parameter.
 pub(crate) const TEXT_MAX_CHARS: usize = 512;
 /// Enough that no two queries of one asker are taken for each other by chance.

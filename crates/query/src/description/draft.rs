@@ -18,7 +18,7 @@ use utoipa::{
 use super::{document::Summary, path};
 use crate::{
     config::QueryConfig,
-    parameters::{Parameter, Takes},
+    parameters::{Parameter, Takes, VALUES_MAX},
     problem::{self, Kind},
     routes::Audience,
 };
@@ -78,8 +78,8 @@ impl<'c> Draft<'c> {
             let one = (asked.schema)(self.config);
             let (schema, explode) = match asked.takes {
                 Takes::One => (one.into(), None),
-                Takes::Listed => (ArrayBuilder::new().items(RefOr::T(one)).into(), Some(false)),
-                Takes::Repeated => (ArrayBuilder::new().items(RefOr::T(one)).into(), Some(true)),
+                Takes::Listed => (list(one).unique_items(true).into(), Some(false)),
+                Takes::Repeated => (list(one).max_items(Some(VALUES_MAX)).into(), Some(true)),
             };
             let parameter = ParameterBuilder::new()
                 .name(asked.name)
@@ -109,8 +109,8 @@ impl<'c> Draft<'c> {
     }
 
     /// Its body: bytes of these media types.
-    pub(crate) fn bytes<const N: usize>(&mut self, types: [(&'static str, Schema); N]) {
-        self.request_body(types.map(|(name, schema)| (name, Content::new(Some(schema)))), true);
+    pub(crate) fn bytes<const N: usize>(&mut self, types: [(&'static str, Schema); N], is_required: bool) {
+        self.request_body(types.map(|(name, schema)| (name, Content::new(Some(schema)))), is_required);
         self.may_fail(&[Kind::BodyTooLarge]);
     }
 
@@ -185,6 +185,11 @@ fn name_of<T: ToSchema>() -> String {
     let arguments = std::any::type_name::<T>().split_once('<').map_or("", |(_, arguments)| arguments.trim_end_matches('>'));
     let arguments = arguments.split(", ").filter_map(|path| path.rsplit("::").next()).filter(|name| !name.is_empty());
     arguments.fold(T::name().into_owned(), |name, argument| format!("{name}_{argument}"))
+}
+
+/// One or more of these.
+fn list(of: Schema) -> ArrayBuilder {
+    ArrayBuilder::new().items(RefOr::T(of)).min_items(Some(1))
 }
 
 /// A number or a truth value as such, everything else as a text.

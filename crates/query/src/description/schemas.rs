@@ -34,6 +34,13 @@ pub(crate) fn network(_: &QueryConfig) -> Schema {
     string().pattern(Some(format!("^({v4}|{v6})$"))).into()
 }
 
+/// What something is called: up to 200 characters, none of them a control character, neither first nor last a space.
+pub(crate) fn name() -> Schema {
+    const INNER: &str = "[^\\x00-\\x1f\\x7f-\\x9f]";
+    const OUTER: &str = "[^\\x00-\\x20\\x7f-\\xa0]";
+    string().min_length(Some(1)).max_length(Some(200)).pattern(Some(format!("^{OUTER}({INNER}*{OUTER})?$"))).into()
+}
+
 /// A UTC day.
 pub(crate) fn day(_: &QueryConfig) -> Schema {
     string().format(Some(SchemaFormat::KnownFormat(KnownFormat::Date))).into()

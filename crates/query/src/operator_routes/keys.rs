@@ -16,7 +16,7 @@ use crate::{
     auth::{Operator, Support},
     body_fields::{Fields, FromFields, Given},
     clock::now,
-    description::{Created, Done},
+    description::{Created, Done, schemas},
     parameters::{Asked, Nothing},
     path_segments::Segments,
     problem::Problem,
@@ -93,7 +93,7 @@ pub(crate) struct Keys<T> {
 #[derive(ToSchema)]
 #[schema(example = json!({"name": "grafana", "scopes": ["read", "metrics"], "expires_at": "2100-01-01T00:00:00Z"}))]
 pub(crate) struct WantedKey {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(schema_with = schemas::name)]
     name: String,
     /// What it opens; everything when it is left out.
     #[schema(min_items = 1)]

@@ -258,7 +258,7 @@ const EXAMPLE: &str = "{\"tenant\":\"acme\",\"name\":\"Acme\",\"domains\":[\"acm
 
 impl Argument for Lines {
     fn describe(draft: &mut Draft<'_>) {
-        draft.bytes([(NDJSON, schemas::lines_such_as(EXAMPLE))]);
+        draft.bytes([(NDJSON, schemas::lines_such_as(EXAMPLE))], false);
         draft.may_fail(&[Kind::Overloaded]);
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     auth::{Operator, Support},
     body_fields::{Fields, FromFields, Given},
     clock::now,
-    description::{Created, Done},
+    description::{Created, Done, schemas},
     parameters::{Asked, Nothing},
     path_segments::Segments,
     problem::Problem,
@@ -48,7 +48,7 @@ impl From<OperatorKey> for OperatorKeyEntry {
 #[derive(ToSchema)]
 #[schema(example = json!({"name": "on call", "role": "support", "expires_at": "2100-01-01T00:00:00Z"}))]
 pub(crate) struct WantedOperatorKey {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(schema_with = schemas::name)]
     name: String,
     role: Role,
     /// From when on it opens nothing; never when it is left out.

@@ -10,7 +10,7 @@ use crate::{
     audit::Note,
     auth::{Operator, Support},
     body_fields::{Fields, FromFields, Given, invalid},
-    description::{Created, Done},
+    description::{Created, Done, schemas},
     parameters::{Asked, Nothing, Page},
     path_segments::Segments,
     problem::{Kind, Problem, sentence},
@@ -52,7 +52,7 @@ pub(crate) struct TenantDetail {
 #[schema(example = json!({"id": "acme", "name": "Acme"}))]
 pub(crate) struct NewTenant {
     id: TenantId,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(schema_with = schemas::name)]
     name: String,
 }
 
@@ -100,7 +100,7 @@ pub(crate) async fn one(support: Support, path: Segments, _: Asked<Nothing>) -> 
 #[derive(ToSchema)]
 #[schema(example = json!({"name": "Acme Ltd"}))]
 pub(crate) struct NewName {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(schema_with = schemas::name)]
     name: String,
 }
 

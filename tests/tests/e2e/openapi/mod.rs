@@ -11,7 +11,6 @@ const SEED: u64 = 8460;
 const EXAMPLES_MAX: usize = 10;
 
 #[tokio::test]
-#[ignore = "needs /openapi.json"]
 async fn the_api_keeps_to_its_own_description_whatever_a_tenant_or_an_operator_asks() {
     let service = Setup::new().start().await;
     let (operator, sender) = (service.operator(), service.sender());
