@@ -22,6 +22,7 @@ pub(crate) enum Kind {
     EmptyPayload,
     KeyMissing,
     KeyUnknown,
+    IssuerUnavailable,
     ScopeMissing,
     RoleMissing,
     KeyEnded,
@@ -56,6 +57,7 @@ impl Kind {
             Self::EmptyPayload => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "empty-payload", "There is nothing in the body"),
             Self::KeyMissing => (StatusCode::UNAUTHORIZED, "key-missing", "A key is needed"),
             Self::KeyUnknown => (StatusCode::UNAUTHORIZED, "key-unknown", "The key is not valid here"),
+            Self::IssuerUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "issuer-unavailable", "Tokens cannot be checked now"),
             Self::ScopeMissing => (StatusCode::FORBIDDEN, "scope-missing", "The key lacks the scope that is needed"),
             Self::RoleMissing => (StatusCode::FORBIDDEN, "role-missing", "The key lacks the role that is needed"),
             Self::KeyEnded => (StatusCode::CONFLICT, "key-ended", "The key has expired or is followed by another"),
@@ -83,7 +85,7 @@ impl Kind {
         match self {
             Self::RateLimited | Self::TenantBusy | Self::Overloaded => Some(1),
             Self::TooManyExports => Some(30),
-            Self::TimedOut | Self::StoreUnavailable | Self::LogUnavailable | Self::RegistryUnavailable => Some(5),
+            Self::TimedOut | Self::StoreUnavailable | Self::LogUnavailable | Self::RegistryUnavailable | Self::IssuerUnavailable => Some(5),
             _ => None,
         }
     }
