@@ -2,7 +2,10 @@
 
 use std::process::{Command, Stdio};
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use ring::{
     rand::SystemRandom,
     rsa,
@@ -110,11 +113,14 @@ impl Signer {
 /// An RSA key, which only openssl here can make.
 fn rsa_pair() -> RsaKeyPair {
     let made = Command::new("openssl")
-        .args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-outform", "DER"])
+        .args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])
         .stderr(Stdio::null())
         .output()
         .expect("openssl is there: scripts/setup installs it");
-    RsaKeyPair::from_pkcs8(&made.stdout).expect("openssl makes a key")
+    // PKCS #8 in PEM, which every version of it writes.
+    let pem = String::from_utf8(made.stdout).unwrap();
+    let der = BASE64_STANDARD.decode(pem.lines().filter(|line| !line.starts_with("-----")).collect::<String>()).unwrap();
+    RsaKeyPair::from_pkcs8(&der).expect("openssl makes a key")
 }
 
 /// The seconds since 1970.
