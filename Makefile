@@ -13,7 +13,7 @@ BROKERS ?= 1
 # How long make chaos goes round at least.
 MINUTES ?= 20
 
-.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus build
+.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus oidc-provider build
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -30,7 +30,7 @@ kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a
 
 # The binaries that the suites start are built with the tests, in one selection: by themselves they would choose other features
 # of the same dependencies, which would all be built twice.
-test: setup libchdb kafka-jars mail-peers prometheus lint-code ## run every test
+test: setup libchdb kafka-jars mail-peers prometheus oidc-provider lint-code ## run every test
 	$(CARGO) build --locked --workspace --bins --tests
 	$(CARGO) test --locked --workspace --no-fail-fast
 
@@ -67,3 +67,6 @@ mail-peers: ## fetch the mail servers and clients that the tests speak to (check
 
 prometheus: ## fetch the Prometheus that the tests let scrape the service (checked, cached outside the checkout, not installed)
 	@scripts/fetch-prometheus
+
+oidc-provider: setup ## fetch the OpenID provider that the tests get tokens from (pinned, checked, cached outside the checkout)
+	@scripts/fetch-oidc-provider

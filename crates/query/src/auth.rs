@@ -1,5 +1,5 @@
 //! Who asks. The state of the role is closed: what it holds is reached through [`Operator`], [`Support`] or [`TenantKey`] only, and
-//! these exist only where a key was checked, with the role or the scope that their type names.
+//! these exist only where a key, or a tenant's token, was checked, with the role or the scope that their type names.
 
 use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc, time::Instant};
 

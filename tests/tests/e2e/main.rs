@@ -17,6 +17,7 @@ mod import;
 mod intake;
 mod isolation;
 mod mail;
+mod oidc;
 mod operations;
 mod quirks;
 mod report_way;

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tlsrpt_query::{Issuer as IssuerName, OidcConfig, TokenAudience};
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::signer::{Signer, now_seconds};
+use crate::signer::Signer;
 
 pub(crate) const AUDIENCE: &str = "https://reports.example";
 
@@ -147,4 +147,10 @@ async fn jwks(State(running): State<Running>) -> Response {
         Manner::Wrong => axum::Json(json!({"keys": "none"})).into_response(),
         _ => axum::Json(json!({"keys": *running.keys.borrow()})).into_response(),
     }
+}
+
+/// The seconds since 1970.
+pub(crate) fn now_seconds() -> i64 {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(since_1970.as_secs()).unwrap()
 }

@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 
 use crate::{
     harness::{ADMIN, Api, report},
-    issuer::{Manner, TestIssuer},
-    signer::{Signer, base64url, now_seconds},
+    issuer::{Manner, TestIssuer, now_seconds},
+    signer::{Signer, base64url},
 };
 
 async fn api_of(oidc: OidcConfig) -> Api {

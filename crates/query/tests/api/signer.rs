@@ -122,9 +122,3 @@ fn rsa_pair() -> RsaKeyPair {
     let der = BASE64_STANDARD.decode(pem.lines().filter(|line| !line.starts_with("-----")).collect::<String>()).unwrap();
     RsaKeyPair::from_pkcs8(&der).expect("openssl makes a key")
 }
-
-/// The seconds since 1970.
-pub(crate) fn now_seconds() -> i64 {
-    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(since_1970.as_secs()).unwrap()
-}
