@@ -32,6 +32,8 @@ struct Known {
     keys: Option<(Arc<Keys>, Instant)>,
     /// Looks that came to an end.
     looks: u64,
+    /// When the last of them began.
+    began: Instant,
     /// The last of them failed, or there was none.
     is_away: bool,
     /// From when on a token can cause another one.
@@ -40,7 +42,8 @@ struct Known {
 
 impl KeyCache {
     pub(super) fn new(config: &OidcConfig) -> Self {
-        let known = Known { keys: None, looks: 0, is_away: true, next_look: Instant::now() };
+        let now = Instant::now();
+        let known = Known { keys: None, looks: 0, began: now, is_away: true, next_look: now };
         let (max_age, look_max) = (config.keys_max_age(), config.fetch_timeout());
         Self { known: watch::Sender::new(known), wanted: Notify::new(), places: Semaphore::new(WAITING_MAX), max_age, look_max }
     }
@@ -61,20 +64,21 @@ impl KeyCache {
         self.known.borrow().is_away
     }
 
-    /// Has the issuer asked once more, when the last time is long enough ago, and waits for it.
-    pub(super) async fn renew(&self) {
+    /// Has the issuer asked once more for who came at `since`, and waits for it. False when there is nothing to wait for: a look began
+    /// since then, the last one is too short a time ago, or as many wait as may.
+    pub(super) async fn renew(&self, since: Instant) -> bool {
         let mut known = self.known.subscribe();
-        let (looks, next_look) = {
+        let (looks, began, next_look) = {
             let known = known.borrow();
-            (known.looks, known.next_look)
+            (known.looks, known.began, known.next_look)
         };
-        if Instant::now() < next_look {
-            return;
+        if began >= since || Instant::now() < next_look {
+            return false;
         }
-        let Ok(_place) = self.places.try_acquire() else { return };
+        let Ok(_place) = self.places.try_acquire() else { return false };
         self.wanted.notify_one();
         // One that takes longer has failed.
-        let _ = tokio::time::timeout(self.look_max, known.wait_for(|known| known.looks > looks)).await;
+        tokio::time::timeout(self.look_max, known.wait_for(|known| known.looks > looks)).await.is_ok()
     }
 
     /// Waits until a token may have the issuer asked, and wants it.
@@ -83,9 +87,10 @@ impl KeyCache {
         self.wanted.notified().await;
     }
 
-    fn looked(&self, found: Option<Keys>, next_look: Instant) {
+    fn looked(&self, found: Option<Keys>, began: Instant, next_look: Instant) {
         self.known.send_modify(|known| {
             known.looks += 1;
+            known.began = began;
             known.is_away = found.is_none();
             known.next_look = next_look;
             if let Some(keys) = found {
@@ -121,7 +126,8 @@ impl Follower {
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         let (mut backoff, mut told) = (Backoff::default(), Told::Nothing);
         loop {
-            let next_look = Instant::now() + self.config.refresh_min();
+            let began = Instant::now();
+            let next_look = began + self.config.refresh_min();
             let Some(outcome) = shutdown.run_until_cancelled(self.fetcher.keys()).await else { return };
             told = self.tell(&outcome, told);
             let wait = if outcome.is_ok() {
@@ -130,7 +136,7 @@ impl Follower {
             } else {
                 backoff.next_wait()
             };
-            self.cache.looked(outcome.ok(), next_look);
+            self.cache.looked(outcome.ok(), began, next_look);
             tokio::select! {
                 () = tokio::time::sleep(wait) => (),
                 () = self.cache.is_wanted(next_look) => (),

@@ -1,8 +1,8 @@
 //! Access tokens of an OpenID Connect issuer, as a tenant's second way in.
 //!
-//! A token's way: [`Jws`] reads its form and header → `Keys` finds the issuer's key that it names and checks the signature → `claims`
-//! says for whom, for how long and for which tenant it is → a [`TokenGrant`]. Beside it [`Follower`] asks the issuer for its keys, now
-//! and then and when a token names one that is not known, and keeps them in the [`KeyCache`].
+//! A token's way: [`jws`] reads its form and header → [`keys`] finds the issuer's key that it names and checks the signature →
+//! [`claims`] says for whom, for how long and for which tenant it is → a [`TokenGrant`]. Beside it the [`Follower`] asks the issuer for
+//! its keys ([`fetch`]), now and then and when a token names one that is not known, and keeps them in the [`key_cache`].
 //!
 //! Invariants: a signature is checked by a key of the issuer's, for an algorithm of that key's kind, before a claim is read; nothing
 //! that a token says makes us ask anybody but the issuer, and the issuer not more often than is set; no token is logged.
@@ -28,6 +28,3 @@ pub(crate) use jws::{TOKEN_MAX_BYTES, is_token};
 pub(crate) use key_cache::Follower;
 pub(crate) use refusal::Refusal;
 pub(crate) use tokens::{Denied, TokenGrant, Tokens};
-
-#[allow(unused_imports, reason = "the doc above names them")]
-use {jws::Jws, key_cache::KeyCache};

@@ -1,6 +1,6 @@
 //! What a presented token opens.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use tlsrpt_record::TenantId;
 use tlsrpt_registry::Scopes;
@@ -77,17 +77,16 @@ impl Tokens {
 
     /// The payload, by a key that is known, or by one that the issuer has had since.
     async fn verified(&self, jws: &Jws<'_>) -> Result<Vec<u8>, Denied> {
-        let by_known_keys = || jws.verified(&*self.cache.keys().ok_or(Denied::IssuerAway)?).map_err(Denied::Refused);
-        match by_known_keys() {
-            Err(Denied::Refused(Refusal::UnknownKey)) => {
-                self.cache.renew().await;
-                match by_known_keys() {
-                    // It may be one of those that we could not ask for.
-                    Err(Denied::Refused(Refusal::UnknownKey)) if self.cache.is_away() => Err(Denied::IssuerAway),
-                    outcome => outcome,
-                }
-            }
-            outcome => outcome,
+        let since = Instant::now();
+        loop {
+            let keys = self.cache.keys().ok_or(Denied::IssuerAway)?;
+            return match jws.verified(&keys) {
+                // More than once when a look was under way that began before the issuer had the key.
+                Err(Refusal::UnknownKey) if self.cache.renew(since).await => continue,
+                // It may be one of those that could not be asked for.
+                Err(Refusal::UnknownKey) if self.cache.is_away() => Err(Denied::IssuerAway),
+                outcome => outcome.map_err(Denied::Refused),
+            };
         }
     }
 }

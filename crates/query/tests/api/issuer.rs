@@ -11,12 +11,13 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    extract::State,
+    extract::{Path, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
 use futures_util::stream;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tlsrpt_query::{Issuer as IssuerName, OidcConfig, TokenAudience};
 use tokio::{net::TcpListener, sync::watch};
@@ -26,7 +27,7 @@ use crate::signer::Signer;
 pub(crate) const AUDIENCE: &str = "https://reports.example";
 
 /// How it answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Manner {
     /// As it should.
     Good,
@@ -69,8 +70,8 @@ impl TestIssuer {
             Running { url, manner: watch::Sender::new(Manner::Good), keys: watch::Sender::new(Vec::new()), looks: Arc::default() };
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(discovery))
-            .route("/jwks", get(jwks))
-            .route("/elsewhere", get(async |State(running): State<Running>| document(&running)))
+            .route("/jwks/{manner}", get(jwks))
+            .route("/elsewhere", get(async |State(running): State<Running>| document(&running, Manner::Good)))
             .with_state(running.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let issuer = Self(running);
@@ -110,10 +111,10 @@ impl TestIssuer {
     }
 }
 
-fn document(running: &Running) -> Response {
-    let manner = *running.manner.borrow();
+/// The document, which names keys that are in the same manner, so that a look is in one from its beginning to its end.
+fn document(running: &Running, manner: Manner) -> Response {
     let issuer = if manner == Manner::Foreign { "https://login.example" } else { &running.url };
-    let keys = if manner == Manner::Exposed { "http://192.0.2.1/jwks".to_owned() } else { format!("{}/jwks", running.url) };
+    let keys = if manner == Manner::Exposed { "http://192.0.2.1/jwks".to_owned() } else { format!("{}/jwks/{manner:?}", running.url) };
     axum::Json(json!({"issuer": issuer, "jwks_uri": keys})).into_response()
 }
 
@@ -124,16 +125,15 @@ async fn discovery(State(running): State<Running>) -> Response {
         Manner::Away => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Manner::Silent => {
             running.manner.subscribe().wait_for(|manner| *manner != Manner::Silent).await.unwrap();
-            document(&running)
+            document(&running, Manner::Good)
         }
         Manner::Redirecting => (StatusCode::FOUND, [(header::LOCATION, format!("{}/elsewhere", running.url))]).into_response(),
         Manner::Garbled => "<html>a login page</html>".into_response(),
-        _ => document(&running),
+        _ => document(&running, manner),
     }
 }
 
-async fn jwks(State(running): State<Running>) -> Response {
-    let manner = *running.manner.borrow();
+async fn jwks(Path(manner): Path<Manner>, State(running): State<Running>) -> Response {
     match manner {
         Manner::Huge => {
             let chunk = std::iter::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 64 << 10]));
