@@ -17,6 +17,7 @@ mod keys;
 mod refusal;
 #[cfg(test)]
 #[path = "../../tests/api/signer.rs"]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 mod signer;
 #[cfg(test)]
 mod tests;
