@@ -13,7 +13,7 @@ BROKERS ?= 1
 # How long make chaos goes round at least.
 MINUTES ?= 20
 
-.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus typescript schemathesis build
+.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis build
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -30,7 +30,7 @@ kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a
 
 # The binaries that the suites start are built with the tests, in one selection: by themselves they would choose other features
 # of the same dependencies, which would all be built twice.
-test: setup libchdb kafka-jars mail-peers prometheus typescript schemathesis lint-code ## run every test
+test: setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis lint-code ## run every test
 	$(CARGO) build --locked --workspace --bins --tests
 	$(CARGO) test --locked --workspace --no-fail-fast
 
@@ -73,3 +73,6 @@ typescript: setup ## fetch the TypeScript compiler that checks the examples of d
 
 schemathesis: setup ## fetch schemathesis, which tries the API by its own description (pinned, checked, cached outside the checkout)
 	@scripts/fetch-schemathesis
+
+oidc-provider: setup ## fetch the OpenID provider that the tests get tokens from (pinned, checked, cached outside the checkout)
+	@scripts/fetch-oidc-provider

@@ -37,7 +37,10 @@ const APPEND_MAX: Duration = Duration::from_secs(5);
 /// The id of the operator's key that the service was started with.
 const ADMIN: &str = "admin";
 
-/// Who asks: a key's id, never the key.
+/// What stands before the subject of a token, so that it is not taken for a key's id, which has no colon.
+const OF_TOKENS: &str = "token:";
+
+/// Who asks: a key's id or a token's subject, never the key or the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Actor {
     pub(crate) kind: ActorKind,
@@ -59,6 +62,11 @@ impl Actor {
     /// A tenant's key.
     pub(crate) fn tenant(key_id: &str, tenant: &str) -> Self {
         Self { kind: ActorKind::Tenant, id: key_id.to_owned(), tenant: tenant.to_owned() }
+    }
+
+    /// A tenant's, by a token that its issuer gave to `subject`.
+    pub(crate) fn token(subject: &str, tenant: &str) -> Self {
+        Self::tenant(&format!("{OF_TOKENS}{subject}"), tenant)
     }
 }
 

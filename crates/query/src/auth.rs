@@ -1,5 +1,5 @@
 //! Who asks. The state of the role is closed: what it holds is reached through [`Operator`], [`Support`] or [`TenantKey`] only, and
-//! these exist only where a key was checked, with the role or the scope that their type names.
+//! these exist only where a key, or a tenant's token, was checked, with the role or the scope that their type names.
 
 use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc, time::Instant};
 
@@ -24,6 +24,7 @@ use crate::{
     config::QueryConfig,
     exports::{ExportSlot, Exports},
     key_uses::KeyUses,
+    oidc::{Denied, TOKEN_MAX_BYTES, Tokens, is_token},
     parts,
     pending::Pipeline,
     problem::{Kind, Problem},
@@ -41,7 +42,7 @@ pub struct AdminKey([u8; 32]);
 #[error("the admin key is not one: give 1 to 512 visible ASCII characters without spaces")]
 pub struct AdminKeyError;
 
-/// Longest key that is looked at.
+/// Longest admin key.
 const KEY_MAX_BYTES: usize = 512;
 
 impl AdminKey {
@@ -85,6 +86,7 @@ struct Inner {
     claims: Claims,
     admin_key: Option<AdminKey>,
     uses: KeyUses,
+    tokens: Option<Tokens>,
     places_for_submissions: Arc<Semaphore>,
     places_for_imports: Arc<Semaphore>,
     audits: Audits,
@@ -95,7 +97,7 @@ struct Inner {
 }
 
 impl App {
-    pub(crate) fn new(parts: parts::Parts, uses: KeyUses, audits: Audits, config: QueryConfig) -> Self {
+    pub(crate) fn new(parts: parts::Parts, uses: KeyUses, audits: Audits, tokens: Option<Tokens>, config: QueryConfig) -> Self {
         let parts::Parts { store, registry, log, admin_key, claims, metrics: _ } = parts;
         let semaphore = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
         Self(Arc::new(Inner {
@@ -105,6 +107,7 @@ impl App {
             claims,
             admin_key,
             uses,
+            tokens,
             places_for_submissions: semaphore(config.submissions_in_flight_max),
             places_for_imports: semaphore(config.imports_in_flight_max),
             audits,
@@ -130,13 +133,13 @@ impl App {
         Arc::clone(&self.0.places_for_imports).try_acquire_owned().ok()
     }
 
-    /// The key that a request presents, if its address may present one.
+    /// The key or token that a request presents, if its address may present one.
     fn presented<'p>(&self, parts: &'p Parts) -> Result<&'p str, Problem> {
         self.0.rates.may_present(RequestScope::of(parts)?.remote_ip(), Instant::now())?;
         bearer(&parts.headers)
     }
 
-    /// The problem of a key that does not open the route; counts it.
+    /// The problem of a key or token that does not open the route; counts it.
     fn refused(&self, parts: &Parts) -> Problem {
         if let Ok(scope) = RequestScope::of(parts) {
             self.0.rates.failed(scope.remote_ip(), Instant::now());
@@ -155,6 +158,25 @@ impl App {
         audit::begin(parts, &self.0.audits, &scope, actor).await
     }
 
+    /// What is open to who presents a tenant's key, or a token of the issuer's for a tenant.
+    async fn tenant_grant(&self, parts: &Parts) -> Result<TenantGrant, Problem> {
+        let presented = self.presented(parts)?;
+        if let Some(tokens) = self.0.tokens.as_ref().filter(|_| is_token(presented)) {
+            let grant = tokens.check(presented, |tenant| self.0.registry.tenant(tenant).is_some()).await;
+            let grant = grant.map_err(|denied| match denied {
+                Denied::Refused(_) => self.refused(parts),
+                Denied::IssuerAway => issuer_away(),
+            })?;
+            let actor = Actor::token(&grant.subject, grant.tenant.as_str());
+            return Ok(TenantGrant { tenant: grant.tenant, scopes: grant.scopes, actor, presented: Presented::Token });
+        }
+        let now = now();
+        let grant = self.0.registry.authenticate(presented, now).ok_or_else(|| self.refused(parts))?;
+        self.0.uses.note(&grant.key_id, now);
+        let actor = Actor::tenant(&grant.key_id, grant.tenant.as_str());
+        Ok(TenantGrant { tenant: grant.tenant, scopes: grant.scopes, actor, presented: Presented::Key })
+    }
+
     /// Lets in who presents an operator's key that does what is `needed`.
     async fn let_in_operator(&self, parts: &mut Parts, needed: Role) -> Result<(), Problem> {
         let key = self.presented(parts)?;
@@ -170,6 +192,30 @@ impl App {
         };
         let needed = if role.covers(needed) { Ok(()) } else { Err(role_missing(role, needed)) };
         self.let_in(parts, actor, needed).await
+    }
+}
+
+/// Who asks for a tenant, and what is open to it.
+struct TenantGrant {
+    tenant: TenantId,
+    scopes: Scopes,
+    actor: Actor,
+    presented: Presented,
+}
+
+/// By what a tenant comes in.
+#[derive(Clone, Copy)]
+enum Presented {
+    Key,
+    Token,
+}
+
+impl Presented {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Token => "token",
+        }
     }
 }
 
@@ -268,7 +314,7 @@ macro_rules! scope_types {
 
 scope_types! { Read Export Metrics }
 
-/// Proof that a tenant asks by a key with the scope `S`, and all that it may reach: its own queries and its own domains.
+/// Proof that a tenant asks by a key or token with the scope `S`, and all that it may reach: its own queries and its own domains.
 pub(crate) struct TenantKey<S = Read> {
     /// The tenant's queries.
     pub(crate) queries: TenantQueries,
@@ -310,22 +356,19 @@ impl<S: ScopeType> Key for TenantKey<S> {
 impl<S: ScopeType> FromRequestParts<App> for TenantKey<S> {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let key = app.presented(parts)?;
-        let now = now();
-        let grant = app.0.registry.authenticate(key, now).ok_or_else(|| app.refused(parts))?;
-        app.0.uses.note(&grant.key_id, now);
-        let needed = if grant.scopes.has(S::SCOPE) { Ok(()) } else { Err(scope_missing(grant.scopes, S::SCOPE)) };
-        let tenant = grant.tenant;
-        app.let_in(parts, Actor::tenant(&grant.key_id, tenant.as_str()), needed).await?;
+        let TenantGrant { tenant, scopes, actor, presented } = app.tenant_grant(parts).await?;
+        let needed = if scopes.has(S::SCOPE) { Ok(()) } else { Err(scope_missing(presented, scopes, S::SCOPE)) };
+        app.let_in(parts, actor, needed).await?;
         let place = Arc::new(app.0.places.take(&tenant).await?);
         Ok(Self { queries: app.0.store.tenant(tenant.clone()), tenant, place, app: app.clone(), scope: PhantomData })
     }
 }
 
-fn scope_missing(has: Scopes, needed: Scope) -> Problem {
+fn scope_missing(presented: Presented, has: Scopes, needed: Scope) -> Problem {
+    let thing = presented.as_str();
     let has = has.iter().map(Scope::as_str).collect::<Vec<_>>().join(", ");
     let has = if has.is_empty() { "none that is known here" } else { &has };
-    let detail = format!("This route needs a key with the scope `{}`; the scopes of this key are: {has}.", needed.as_str());
+    let detail = format!("This route needs a {thing} with the scope `{}`; the scopes of this {thing} are: {has}.", needed.as_str());
     Problem::new(Kind::ScopeMissing, detail).naming(needed.as_str())
 }
 
@@ -338,12 +381,18 @@ fn no_admin_key() -> Problem {
     Problem::new(Kind::KeyUnknown, "No admin key is set here, so the operator's routes are closed. Start the role with an admin key.")
 }
 
-/// The same answer for a key that never was, one that was deleted or has expired, and one that opens other routes.
+/// The same answer for a key that never was, one that was deleted or has expired, one that opens other routes, and a token that is
+/// refused for whatever reason.
 fn unknown_key() -> Problem {
-    Problem::new(Kind::KeyUnknown, "The key in `Authorization: Bearer …` is not valid for this route.")
+    Problem::new(Kind::KeyUnknown, "The key or token in `Authorization: Bearer …` is not valid for this route.")
 }
 
-/// The key in the one `Authorization` header (RFC 6750 2.1; the scheme's case does not matter, RFC 9110 11.1).
+/// A token that cannot be checked is not a wrong one: it is not counted as such, and is to be sent again.
+fn issuer_away() -> Problem {
+    Problem::new(Kind::IssuerUnavailable, "The issuer of tokens cannot be asked for its keys now. Try again in some seconds.")
+}
+
+/// The key or token in the one `Authorization` header (RFC 6750 2.1; the scheme's case does not matter, RFC 9110 11.1).
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let missing = || Problem::new(Kind::KeyMissing, "Send the key in one header: `Authorization: Bearer <key>`.");
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
@@ -353,7 +402,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     if !scheme.eq_ignore_ascii_case("bearer") || key.is_empty() {
         return Err(missing());
     }
-    if key.len() > KEY_MAX_BYTES { Err(unknown_key()) } else { Ok(key) }
+    if key.len() > TOKEN_MAX_BYTES { Err(unknown_key()) } else { Ok(key) }
 }
 
 #[cfg(test)]

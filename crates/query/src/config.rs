@@ -5,6 +5,8 @@ use std::{num::NonZeroU32, time::Duration};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::oidc::OidcConfig;
+
 /// Configuration of the query role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -73,6 +75,8 @@ pub struct QueryConfig {
     pub deferred_retry_ms: u64,
     /// Most such mails that one look sends through again.
     pub deferred_max_submissions: usize,
+    /// The issuer whose tokens open to tenants what their keys do; without it there are keys alone.
+    pub oidc: Option<OidcConfig>,
 }
 
 impl Default for QueryConfig {
@@ -110,6 +114,7 @@ impl Default for QueryConfig {
             deferred_interval_ms: 60_000,
             deferred_retry_ms: 300_000,
             deferred_max_submissions: 500,
+            oidc: None,
         }
     }
 }

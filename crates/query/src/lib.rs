@@ -2,7 +2,7 @@
 //!
 //! A request's way: [`Query::serve`] takes the connection → `observe` gives it an id, counts it and sets the security headers →
 //! `admit` bounds how many run and how long → `record`, around the routes that are audited, waits for who it is → the route's
-//! extractor ([`auth`]) turns its key into an `Operator`, a `Support` or a `TenantKey` with the route's scope, within its rate
+//! extractor ([`auth`]) turns its key, or a tenant's token ([`oidc`]), into an `Operator`, a `Support` or a `TenantKey` with the route's scope, within its rate
 //! ([`rates`]), and gives a tenant's request its place ([`admission`]) → the handler asks the store, the registry or the log →
 //! `record` appends what was done ([`mod@audit`]) → JSON, or a [`problem`].
 //!
@@ -11,8 +11,8 @@
 //!
 //! Invariants: a handler reaches the store through an extractor that checked a key, and a tenant's handler reaches only that
 //! tenant's queries; every route stands in [`routes`], with the scope or role that its handler's own argument checks; no operator's
-//! change happens and no raw payload is shown without an entry in the audit log; no answer tells what exists elsewhere; no key is
-//! logged; every error
+//! change happens and no raw payload is shown without an entry in the audit log; no answer tells what exists elsewhere; no key and no
+//! token is logged; every error
 //! is RFC 9457 `application/problem+json`.
 
 mod admission;
@@ -30,6 +30,7 @@ mod key_uses;
 mod metrics;
 mod middleware;
 mod nearest;
+mod oidc;
 mod operator_routes;
 mod parameters;
 mod parts;
@@ -49,6 +50,7 @@ pub use auth::{AdminKey, AdminKeyError};
 pub use config::{QueryConfig, RateConfig};
 pub use fates::Fates;
 pub use metrics::QueryMetrics;
+pub use oidc::{Audience as TokenAudience, AudienceError as TokenAudienceError, Issuer, IssuerError, OidcConfig};
 pub use parts::Parts;
 pub use routes::{Audience, Route, routes};
 pub use server::Query;

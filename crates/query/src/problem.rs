@@ -61,6 +61,7 @@ kinds! {
     EmptyPayload = UNSUPPORTED_MEDIA_TYPE "empty-payload": "There is nothing in the body",
     KeyMissing = UNAUTHORIZED "key-missing": "A key is needed",
     KeyUnknown = UNAUTHORIZED "key-unknown": "The key is not valid here",
+    IssuerUnavailable = SERVICE_UNAVAILABLE "issuer-unavailable": "Tokens cannot be checked now",
     ScopeMissing = FORBIDDEN "scope-missing": "The key lacks the scope that is needed",
     RoleMissing = FORBIDDEN "role-missing": "The key lacks the role that is needed",
     KeyEnded = CONFLICT "key-ended": "The key has expired or is followed by another",
@@ -93,7 +94,7 @@ impl Kind {
         match self {
             Self::RateLimited | Self::TenantBusy | Self::Overloaded => Some(1),
             Self::TooManyExports => Some(30),
-            Self::TimedOut | Self::StoreUnavailable | Self::LogUnavailable | Self::RegistryUnavailable => Some(5),
+            Self::TimedOut | Self::StoreUnavailable | Self::LogUnavailable | Self::RegistryUnavailable | Self::IssuerUnavailable => Some(5),
             _ => None,
         }
     }

@@ -28,6 +28,7 @@ use crate::{
     description,
     key_uses::KeyUses,
     middleware::observe,
+    oidc::{Follower, Tokens},
     parts::Parts,
     problem::{Kind, Problem},
     request_scope::Peer,
@@ -42,6 +43,7 @@ pub struct Query {
     config: QueryConfig,
     store: Store,
     uses: KeyUses,
+    issuer: Option<Follower>,
 }
 
 /// Wait after the system refused a connection (out of descriptors): trying at once would spin.
@@ -51,12 +53,17 @@ impl Query {
     /// Binds `addr`; port 0 takes a free one.
     ///
     /// # Errors
-    /// When the address cannot be had.
+    /// When the address cannot be had, or an issuer of tokens cannot be asked from this machine at all; it is not asked yet.
     pub async fn bind(addr: SocketAddr, config: QueryConfig, parts: Parts) -> io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
         let local_addr = listener.local_addr()?;
         let (store, uses) = (parts.store.clone(), KeyUses::default());
-        Ok(Self { listener, local_addr, router: router(&config, parts, uses.clone()), config, store, uses })
+        let (tokens, issuer) = match &config.oidc {
+            Some(oidc) => Some(Tokens::new(oidc, parts.metrics.oidc.clone()).map_err(io::Error::other)?).unzip(),
+            None => (None, None),
+        };
+        let router = router(&config, parts, uses.clone(), tokens);
+        Ok(Self { listener, local_addr, router, config, store, uses, issuer })
     }
 
     /// Where it listens.
@@ -70,8 +77,12 @@ impl Query {
     /// # Errors
     /// None after binding: a connection that fails costs that connection only.
     pub async fn serve(self, shutdown: CancellationToken) -> io::Result<()> {
-        let Self { listener, local_addr, router, config, store, uses } = self;
+        let Self { listener, local_addr, router, config, store, uses, issuer } = self;
         let uses = tokio::spawn(uses.write(store, config.key_use_interval(), shutdown.clone()));
+        if let Some(issuer) = issuer {
+            // Nobody waits for it: keys open the API while the issuer is away.
+            tokio::spawn(issuer.run(shutdown.clone()));
+        }
         let connections = Arc::new(Semaphore::new(config.connections_max.min(Semaphore::MAX_PERMITS)));
         let graceful = GracefulShutdown::new();
         // HTTP/1.1 only: its head has a time-out from the first byte on, which sniffing for HTTP/2 would not have.
@@ -124,9 +135,9 @@ fn prepared(stream: TcpStream) -> TokioIo<TcpStream> {
     TokioIo::new(stream)
 }
 
-fn router(config: &QueryConfig, parts: Parts, uses: KeyUses) -> Router {
+fn router(config: &QueryConfig, parts: Parts, uses: KeyUses, tokens: Option<Tokens>) -> Router {
     let (metrics, audits) = (parts.metrics.clone(), Audits::new(Arc::clone(&parts.log)));
-    let app = App::new(parts, uses, audits.clone(), config.clone());
+    let app = App::new(parts, uses, audits.clone(), tokens, config.clone());
     let admission = Admission::new(config);
     // Here and not in the handlers, so that no route is forgotten.
     let handler = |route: Route| -> (&'static str, MethodRouter<App>) {

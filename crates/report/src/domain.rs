@@ -15,7 +15,7 @@ pub const LABEL_MAX_BYTES: usize = 63;
 /// Two spellings of one name give equal values, so equality is ownership's test and never a substring.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, example = "example.com", max_length = 253)]
+#[schema(value_type = String, example = "example.com", pattern = "^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?([.][a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$")]
 pub struct Domain(Box<str>);
 
 /// Why a text is no domain name.

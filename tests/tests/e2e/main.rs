@@ -18,6 +18,7 @@ mod import;
 mod intake;
 mod isolation;
 mod mail;
+mod oidc;
 mod openapi;
 mod operations;
 mod quirks;

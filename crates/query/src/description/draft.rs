@@ -52,7 +52,7 @@ impl<'c> Draft<'c> {
         draft.may_fail(&[Kind::KeyMissing, Kind::KeyUnknown, Kind::RateLimited, Kind::Overloaded, Kind::TimedOut, Kind::Internal]);
         match audience {
             Audience::Operator(_) => draft.may_fail(&[Kind::RoleMissing, Kind::LogUnavailable, Kind::RegistryUnavailable]),
-            Audience::Tenant(_) => draft.may_fail(&[Kind::ScopeMissing, Kind::TenantBusy]),
+            Audience::Tenant(_) => draft.may_fail(&[Kind::ScopeMissing, Kind::TenantBusy, Kind::IssuerUnavailable]),
         }
         draft.may_fail(&[Kind::StoreUnavailable]);
         draft

@@ -71,6 +71,11 @@ pub(crate) fn bytes() -> Schema {
     string().content_encoding("binary").into()
 }
 
+/// A JSON object of somebody else's.
+pub(crate) fn object() -> Schema {
+    ObjectBuilder::new().schema_type(Type::Object).into()
+}
+
 /// Text as it is.
 pub(crate) fn lines() -> Schema {
     string().into()

@@ -24,7 +24,7 @@ pub(crate) enum Document {}
 impl Media for Document {
     const ABOUT: &'static str = "The sender's document (RFC 8460 4.4), with the tenant's own policies only.";
     fn types() -> Vec<(&'static str, Schema)> {
-        vec![(JSON_REPORT, schemas::lines())]
+        vec![(JSON_REPORT, schemas::object())]
     }
 }
 

@@ -307,6 +307,27 @@ mod tests {
     }
 
     #[test]
+    fn an_issuer_of_tokens_comes_whole_or_not_at_all() {
+        let both = "[query.oidc]\nissuer = \"https://login.example/a\"\naudience = \"api\"\n";
+        let config = load_toml(both, &[]).unwrap();
+        let shown = toml::to_string(&config).unwrap();
+        let oidc = config.query.oidc.unwrap();
+        assert_eq!((oidc.issuer.as_str(), oidc.audience.as_str(), &*oidc.tenant_claim), ("https://login.example/a", "api", "tenant"));
+        assert!(shown.contains("[query.oidc]") && toml::from_str::<Config>(&shown).unwrap().query.oidc == Some(oidc), "{shown}");
+        assert!(load_toml("", &[]).unwrap().query.oidc.is_none());
+        for (toml, words) in [
+            ("[query.oidc]\nissuer = \"https://login.example\"\n", "audience"),
+            ("[query.oidc]\naudience = \"api\"\n", "issuer"),
+            ("[query.oidc]\nissuer = \"http://login.example\"\naudience = \"api\"\n", "https"),
+            ("[query.oidc]\nissuer = \"https://login.example\"\naudience = \"\"\n", "aud"),
+            (&*format!("{both}tenant_clam = \"t\"\n"), "did you mean tenant_claim?"),
+        ] {
+            let error = load_toml(toml, &[]).unwrap_err().to_string();
+            assert!(error.contains("query.oidc") && error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
     fn a_cluster_of_the_embedded_engine_is_refused() {
         let error = load_toml("", &["--clickhouse-cluster", "c"]).unwrap_err().to_string();
         assert!(error.contains("--clickhouse-url"), "{error}");
