@@ -10,6 +10,7 @@ mod chaos;
 mod command_line;
 mod corpus;
 mod duplicates;
+mod erasure;
 mod full_disk;
 mod garbage;
 mod hostile;

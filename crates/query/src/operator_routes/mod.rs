@@ -3,6 +3,7 @@
 
 mod audit;
 mod domains;
+mod erasures;
 mod import;
 mod keys;
 mod ledger;
@@ -28,6 +29,8 @@ pub(crate) static ROUTES: &[Entry] = &[
     operator(Method::GET, "/admin/v1/tenants/{id}", || get(tenants::one)),
     operator(Method::PATCH, "/admin/v1/tenants/{id}", || patch(tenants::rename)),
     operator(Method::DELETE, "/admin/v1/tenants/{id}", || delete(tenants::remove)),
+    operator(Method::GET, "/admin/v1/erasures", || get(erasures::list)),
+    operator(Method::GET, "/admin/v1/erasures/{id}", || get(erasures::one)),
     operator(Method::GET, "/admin/v1/tenants/{id}/settings", || get(settings::show)),
     operator(Method::PATCH, "/admin/v1/tenants/{id}/settings", || patch(settings::change)),
     operator(Method::POST, "/admin/v1/tenants/{id}/domains", || post(domains::claim)),

@@ -1,6 +1,9 @@
 //! `/admin/v1/tenants`.
 
-use axum::{Json, http::StatusCode};
+use axum::{
+    Json,
+    http::{HeaderName, StatusCode, header},
+};
 use serde::Serialize;
 use tlsrpt_record::TenantId;
 use tlsrpt_registry::{CommandError, Tenant};
@@ -86,10 +89,16 @@ pub(crate) async fn rename(operator: Operator, path: Segments, _: Asked<Nothing>
     Ok(Json(tenant.into()))
 }
 
-pub(crate) async fn remove(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<StatusCode, Problem> {
+/// Its keys and domains are gone when it answers; the rest goes in the background, and the answer says where that is told.
+pub(crate) async fn remove(
+    operator: Operator,
+    path: Segments,
+    _: Asked<Nothing>,
+) -> Result<(StatusCode, [(HeaderName, String); 1]), Problem> {
     let id = path.read("id", TenantId::parse)?;
+    let erasure = format!("/admin/v1/erasures/{id}");
     operator.command(|registry| async move { registry.delete_tenant(&id).await }).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok((StatusCode::NO_CONTENT, [(header::LOCATION, erasure)]))
 }
 
 /// The tenant that the path names.

@@ -4,6 +4,7 @@
 mod adoption;
 mod audit;
 mod audit_log;
+mod erasure;
 mod export;
 mod harness;
 mod held_database;
