@@ -75,10 +75,7 @@ pub(super) fn run(core: &Core, engine: &Engine, now_ms: i64) -> Result<(), fjall
             }
         }
     }
-    match outlived_ms {
-        Some(appended_at_ms) => turnover::turn_over(engine, &core.config.dir, appended_at_ms),
-        None => Ok(()),
-    }
+    turnover::turn_over_when_due(engine, &core.config.dir, outlived_ms, now_ms)
 }
 
 struct Droppable {

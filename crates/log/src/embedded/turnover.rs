@@ -3,7 +3,8 @@
 //! The engine writes each record to its journal first, and starts another journal only when this one is large. On a quiet log that
 //! is in months, and for all that time the journal would hold records that were dropped long ago. So when a journal is as old as a
 //! record that is dropped by its age, it is filled up, which seals it, and all that it still holds is moved to where it belongs:
-//! then the engine removes it. A busy log turns its journal over by itself long before.
+//! then the engine removes it. A busy log turns its journal over by itself long before. No journal gets older than a week, so what
+//! was removed from a compacted topic is gone by then too.
 
 use std::{
     fs,
@@ -22,14 +23,17 @@ use super::{
 /// The engine seals a journal that is larger than 64,000,000 bytes when it moves something out of it next.
 const JOURNAL_FULL_BYTES: usize = 62 << 20;
 const FILLER_BYTES: usize = 1 << 20;
+/// Oldest journal.
+const JOURNAL_AGE_MAX_MS: i64 = 7 * 86_400_000;
 const FILLER: &str = "filler";
 /// Longest wait for the engine to seal the journal; after it the next drop tries again.
 const SEAL_PATIENCE: Duration = Duration::from_secs(5);
 const SEAL_PAUSE: Duration = Duration::from_millis(2);
 
-/// Turns the journal over when one may hold a record that was appended at `appended_at_ms`. Blocking: a second at most, as a rule.
-pub(super) fn turn_over(engine: &Engine, dir: &Path, appended_at_ms: i64) -> Result<(), fjall::Error> {
-    let Some(newest) = newest_if_as_old_as(dir, appended_at_ms)? else { return Ok(()) };
+/// Turns the journal over when one may hold a record that was appended at `dropped_ms`, or is too old. Blocking: a second at most, as
+/// a rule.
+pub(super) fn turn_over_when_due(engine: &Engine, dir: &Path, dropped_ms: Option<i64>, now_ms: i64) -> Result<(), fjall::Error> {
+    let Some(newest) = newest_if_due(dir, dropped_ms, now_ms)? else { return Ok(()) };
     // Without room it has to wait, as appends do.
     if headroom::check(dir).is_err() {
         return Ok(());
@@ -56,12 +60,15 @@ pub(super) fn turn_over(engine: &Engine, dir: &Path, appended_at_ms: i64) -> Res
     engine.db.delete_keyspace(filler)
 }
 
-/// The newest journal's number, when any of them was begun before this time or does not tell when it was.
-fn newest_if_as_old_as(dir: &Path, at_ms: i64) -> std::io::Result<Option<u64>> {
+/// The newest journal's number, when one of them is due. One that does not tell when it was begun may hold whatever was dropped.
+fn newest_if_due(dir: &Path, dropped_ms: Option<i64>, now_ms: i64) -> std::io::Result<Option<u64>> {
     let journals = journals(dir)?;
-    let is_as_old = |began_ms: &Option<i64>| began_ms.is_none_or(|began_ms| began_ms <= at_ms);
+    let is_due = |began_ms: Option<i64>| match began_ms {
+        Some(began_ms) => dropped_ms.is_some_and(|at_ms| began_ms <= at_ms) || began_ms < now_ms.saturating_sub(JOURNAL_AGE_MAX_MS),
+        None => dropped_ms.is_some(),
+    };
     let newest = journals.iter().map(|(id, _)| *id).max();
-    Ok(newest.filter(|_| journals.iter().any(|(_, began_ms)| is_as_old(began_ms))))
+    Ok(newest.filter(|_| journals.iter().any(|&(_, began_ms)| is_due(began_ms))))
 }
 
 /// Number of each journal, and when it was begun, in milliseconds since 1970, where the file system knows.
