@@ -11,6 +11,7 @@ mod entries;
 mod mutation;
 mod narrow;
 mod progress;
+mod shadows;
 
 use tlsrpt_record::{SubmissionId, TenantId};
 use tlsrpt_report::{Day, UnixMillis};
@@ -20,7 +21,7 @@ use crate::{error::StoreError, layout::Layout, rows::received_at, statement::Sta
 pub use progress::{Cleared, Erasure, ErasureState};
 
 /// Entries of the ledger that one call works on.
-pub const ERASURE_PAGE_ROWS: usize = 1_000;
+pub const ERASURE_PAGE_ROWS: usize = 500;
 
 const FIND: &str = "find ledger entries to erase";
 const COUNT: &str = "count rows to erase";
@@ -135,12 +136,14 @@ impl Store {
         }
     }
 
-    /// Removes the selected rows; answers how many there were.
+    /// Removes the selected rows; answers how many there were. Of a tenant that goes as a whole, the tombstones go too that its
+    /// rows left at whoever had them before.
     ///
     /// # Errors
-    /// [`StoreError::Retry`] when the same call may succeed later.
+    /// [`StoreError::Retry`] when the same call may succeed later; what is done stays done.
     pub async fn erase_rows(&self, selection: &Selection) -> Result<u64, StoreError> {
-        self.remove(REMOVE, "reports", selection.rows()).await
+        let shadows = if selection.before.is_none() { self.erase_shadows(selection).await? } else { 0 };
+        Ok(shadows + self.remove(REMOVE, "reports", selection.rows()).await?)
     }
 
     /// Removes when these keys were used; answers how many rows there were.

@@ -260,6 +260,23 @@ async fn a_history_that_went_to_another_tenant_is_that_tenants_and_leaves_no_tra
 }
 
 #[tokio::test]
+async fn what_was_nobodys_before_it_was_the_tenants_leaves_no_tombstone_and_does_not_come_back() {
+    let ledger = Ledger::fill().await;
+    let store = &ledger.store;
+    let adopted = submission(noon(0), 9, Channel::Https, &document(&["acme.example"], 9));
+    let mut nobodys = adopted.clone();
+    nobodys.outcome.outcome =
+        tlsrpt_record::Outcome::Stored(policies_of(&adopted).into_iter().map(|policy| PolicyRecord { tenant: "", ..policy }).collect());
+    insert(store, &[nobodys]).await;
+    assert_eq!(store.adopt(&tenant("acme"), &["acme.example".to_owned()]).await.unwrap(), 1);
+    erase_entries(store).await;
+    store.erase_rows(&selection()).await.unwrap();
+    assert_eq!(ledger.count("SELECT count() FROM reports WHERE policy_domain = 'acme.example'").await, 0);
+    assert_eq!(store.unclaimed_domains(None, 10).await.unwrap(), ["nobody.example"]);
+    assert_eq!(ledger.traces().await, 0);
+}
+
+#[tokio::test]
 async fn a_retention_removes_what_is_filed_under_earlier_days_and_no_other_tenants_rows() {
     let config = config();
     let store = store_in(&config).await;
