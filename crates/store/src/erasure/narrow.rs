@@ -103,3 +103,83 @@ fn new_mail(original: &Mail<'_>, domain: Option<&Domain>, texts: &[&str]) -> Vec
     let _ = write!(mail, "--{BOUNDARY}--\r\n");
     mail.into_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+    use super::*;
+
+    fn document(report: u8, domains: &[Option<&str>]) -> String {
+        let block = |domain: &Option<&str>| {
+            let domain = domain.map_or(String::new(), |domain| format!(r#","policy-domain":"{domain}""#));
+            format!(r#"{{"policy":{{"policy-type":"sts"{domain}}},"summary":{{"total-successful-session-count":1}}}}"#)
+        };
+        let blocks: Vec<String> = domains.iter().map(block).collect();
+        format!(r#"{{"organization-name":"O","report-id":"r{report}","policies":[{}]}}"#, blocks.join(","))
+    }
+
+    /// Keys of the blocks on this domain.
+    fn keys(channel: Channel, id: SubmissionId, bytes: &[u8], domain: &str) -> BTreeSet<ReportKey> {
+        let content = Content::open(channel, bytes);
+        let mut keys = BTreeSet::new();
+        for (document, context) in content.documents(id.received_at()).unwrap() {
+            let report = parse(document, &context).unwrap();
+            keys.extend(
+                report.policies.iter().filter(|policy| policy.domain.as_ref().unwrap().as_str() == domain).map(|policy| policy.key),
+            );
+        }
+        keys
+    }
+
+    /// Leaves beta's blocks; answers what is left, in which they are found again and nothing of alfa is.
+    fn check(channel: Channel, bytes: &[u8], blocks: usize) -> Vec<u8> {
+        let id = SubmissionId::now();
+        let own = keys(channel, id, bytes, "beta.example");
+        assert_eq!(own.len(), blocks);
+        let left = payload(channel, id, bytes, &own);
+        assert_eq!(keys(channel, id, &left, "beta.example"), own);
+        assert!(keys(channel, id, &left, "alfa.example").is_empty());
+        left
+    }
+
+    #[test]
+    fn of_several_documents_each_keeps_its_part_and_one_without_a_part_goes() {
+        let both = [Some("alfa.example"), Some("beta.example")];
+        let texts = [document(1, &both), document(2, &both[..1]), document(3, &both)];
+        let packed = reports(&texts.each_ref().map(String::as_str));
+        let left = check(Channel::Https, &packed, 2);
+        assert_eq!(tlsrpt_report::open(&left).unwrap().len(), 2);
+        assert!(check(Channel::Https, texts[0].as_bytes(), 1).starts_with(b"{"), "one document stands by itself");
+    }
+
+    #[test]
+    fn of_a_mail_the_documents_stay_and_what_named_a_kept_domain() {
+        let mail = |field: &str, document: &str| {
+            format!(
+                "From: R <r@example.net>\r\n{field}\r\nTo: alfa-box@here.example\r\nContent-Type: application/tlsrpt+json\r\n\r\n{document}"
+            )
+        };
+        let subject = mail("Subject: Report Domain: alfa.example", &document(1, &[Some("alfa.example"), Some("beta.example")]));
+        let left = String::from_utf8(check(Channel::Smtp, subject.as_bytes(), 1)).unwrap();
+        assert!(!left.contains("alfa") && left.contains("From: R <r@example.net>"), "{left}");
+        let unnamed = mail("TLS-Report-Domain: beta.example", &document(1, &[None, Some("alfa.example"), Some("gamma.example")]));
+        let left = String::from_utf8(check(Channel::Smtp, unnamed.as_bytes(), 1)).unwrap();
+        assert!(left.contains("TLS-Report-Domain: beta.example"), "{left}");
+    }
+
+    #[test]
+    fn a_payload_goes_when_a_block_was_told_only_by_what_had_to_go() {
+        let id = SubmissionId::now();
+        // The block without a domain is taken for one on the only domain that is named.
+        let text = document(1, &[Some("alfa.example"), None]).replacen("sts", "tlsa", 1);
+        let content = Content::open(Channel::Https, text.as_bytes());
+        let documents = content.documents(id.received_at()).unwrap();
+        let report = parse(documents[0].0, &documents[0].1).unwrap();
+        let unnamed = BTreeSet::from([report.policies[1].key]);
+        assert_ne!(report.policies[0].key, report.policies[1].key);
+        assert!(payload(Channel::Https, id, text.as_bytes(), &unnamed).is_empty());
+        assert!(payload(Channel::Https, id, b"no report", &unnamed).is_empty());
+        assert!(payload(Channel::Https, id, text.as_bytes(), &BTreeSet::new()).is_empty());
+    }
+}

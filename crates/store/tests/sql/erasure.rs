@@ -306,6 +306,32 @@ async fn a_retention_removes_what_is_filed_under_earlier_days_and_no_other_tenan
 }
 
 #[tokio::test]
+async fn files_that_held_what_was_removed_are_counted_until_the_database_removes_them() {
+    let ledger = Ledger::fill().await;
+    let table = crate::support::holding("reports");
+    let keep_for = async |seconds: u32| {
+        let alter = format!("ALTER TABLE {table} MODIFY SETTING old_parts_lifetime = {seconds}");
+        client(&ledger.config).query(&alter).execute().await.unwrap();
+    };
+    keep_for(86_400).await;
+    ledger.store.erase_rows(&selection()).await.unwrap();
+    let now = || UnixMillis(i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap());
+    let removed_at = now();
+    assert!(ledger.store.replaced_files(removed_at).await.unwrap() > 0);
+    assert_eq!(
+        ledger.store.replaced_files(UnixMillis(removed_at.0 - 3_600_000)).await.unwrap(),
+        0,
+        "what was replaced later is another matter"
+    );
+    keep_for(0).await;
+    let began = std::time::Instant::now();
+    while ledger.store.replaced_files(removed_at).await.unwrap() > 0 {
+        assert!(began.elapsed() < std::time::Duration::from_secs(120), "the database never removes them");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
 async fn of_what_is_noted_of_an_erasure_the_latest_counts() {
     let store = store_in(&config()).await;
     let (acme, beta) = (tenant("acme"), tenant("beta"));
