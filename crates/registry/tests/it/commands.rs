@@ -120,7 +120,7 @@ async fn what_a_deleted_tenants_traces_are_found_by_is_kept_until_it_is_erased_a
     let registry = &fixture.registry;
     let deleted = registry.deleted_one(&acme).unwrap();
     assert_eq!((deleted.address, deleted.keys, deleted.erased_at), (Some(address), vec![key.id], None));
-    assert_eq!(registry.deleted(None, 10).into_iter().map(|deleted| deleted.id).collect::<Vec<_>>(), [acme.clone()]);
+    assert_eq!(registry.deleted(None, 10).into_iter().map(|deleted| deleted.id).collect::<Vec<_>>(), std::slice::from_ref(&acme));
     assert!(matches!(registry.erased(&bolt, UnixMillis(7)).await, Err(CommandError::NoTenant { .. })), "it is there");
     registry.erased(&acme, UnixMillis(7)).await.unwrap();
     registry.erased(&acme, UnixMillis(8)).await.unwrap();

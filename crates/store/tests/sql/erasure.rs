@@ -335,7 +335,7 @@ async fn files_that_held_what_was_removed_are_counted_until_the_database_removes
 async fn of_what_is_noted_of_an_erasure_the_latest_counts() {
     let store = store_in(&config()).await;
     let (acme, beta) = (tenant("acme"), tenant("beta"));
-    assert!(store.erasures(&[acme.clone()]).await.unwrap().is_empty());
+    assert!(store.erasures(std::slice::from_ref(&acme)).await.unwrap().is_empty());
     let begun = Erasure::requested(noon(0));
     let mut later = Erasure { state: ErasureState::WaitingForLog, raw_before: Some(noon(1)), narrowed: 7, ..begun };
     (later.reports.removed, later.key_use.left) = (5, 2);
