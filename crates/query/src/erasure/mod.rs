@@ -3,7 +3,7 @@
 //!
 //! A look: the registry names the deleted tenants that are not erased → each goes a step further:
 //!
-//! 1. `erasing`: the tables are gone through, again at each look, until the pipeline has passed the deletion: first the normalizer
+//! 1. `erasing`: the tables are gone through at once, and again when the pipeline has passed the deletion: first the normalizer
 //!    everything that came before it, then the writer everything that the normalizer made of that.
 //! 2. `waiting-for-log`: the log cannot remove single records, so its retention has to pass those moments. Then the tables are gone
 //!    through once more, since a normalizer with an older view may have written rows meanwhile. When it did, all begins again.
@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{audit::Audits, config::QueryConfig, pending::Pipeline, problem::chain};
 use error::LookError;
 pub use retention::Retention;
+use step::OldestRecords;
 
 /// The task and what it works with.
 pub struct Erasures {
@@ -119,6 +120,7 @@ impl Erasures {
     /// Takes every erasure a step further; one that fails keeps no other back.
     async fn look(&self) -> Result<(), LookError> {
         let (mut after, mut waiting, mut failed) = (None, 0, None);
+        let log = OldestRecords::default();
         loop {
             let page = self.registry.deleted(after.as_ref(), PAGE_TENANTS);
             let is_last = page.len() < PAGE_TENANTS;
@@ -128,7 +130,7 @@ impl Erasures {
             let known: BTreeMap<String, Erasure> = self.store.erasures(&ids).await?;
             for tenant in &due {
                 let erasure = known.get(tenant.id.as_str()).copied().unwrap_or_else(|| Erasure::requested(tenant.deleted_at));
-                match self.step(tenant, erasure).await {
+                match self.step(tenant, erasure, &log).await {
                     Ok(is_done) => waiting += i64::from(!is_done),
                     Err(error) => {
                         waiting += 1;

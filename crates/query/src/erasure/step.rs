@@ -2,7 +2,9 @@
 
 use tlsrpt_record::AuditEntry;
 use tlsrpt_registry::DeletedTenant;
+use tlsrpt_report::UnixMillis;
 use tlsrpt_store::{Erasure, ErasureState, Selection};
+use tokio::sync::OnceCell;
 
 use super::{Erasures, error::LookError};
 use crate::{clock::now, pending::Stage};
@@ -10,20 +12,28 @@ use crate::{clock::now, pending::Stage};
 /// The status that the audit log shows of an erasure: it is done.
 const DONE: u16 = 200;
 
+/// When the oldest records of the log were taken, raw and normalized: asked once a look, however many erasures wait for it.
+#[derive(Default)]
+pub(super) struct OldestRecords(OnceCell<[Option<UnixMillis>; 2]>);
+
 impl Erasures {
     /// Takes an erasure a step further; answers whether it is done.
-    pub(super) async fn step(&self, tenant: &DeletedTenant, mut erasure: Erasure) -> Result<bool, LookError> {
+    pub(super) async fn step(&self, tenant: &DeletedTenant, mut erasure: Erasure, log: &OldestRecords) -> Result<bool, LookError> {
         let before = erasure;
         match erasure.state {
             ErasureState::Erasing => {
-                self.go_through_tables(tenant, &mut erasure).await?;
                 self.pass_pipeline(&mut erasure).await?;
-                if erasure.raw_before.is_some() && erasure.normalized_before.is_some() && is_clear(&erasure) {
+                let has_passed = erasure.raw_before.is_some() && erasure.normalized_before.is_some();
+                // At once, so that most is gone soon, and when nothing from before can come any more; not while the pipeline stands still.
+                if has_passed || erasure.counted_at.is_none() || !is_clear(&erasure) {
+                    self.go_through_tables(tenant, &mut erasure).await?;
+                }
+                if has_passed && is_clear(&erasure) {
                     erasure.state = ErasureState::WaitingForLog;
                 }
             }
             ErasureState::WaitingForLog => {
-                if !self.is_forgotten_by_log(&erasure).await? || !self.are_key_uses_written(tenant) {
+                if !self.is_forgotten_by_log(&erasure, log).await? || !self.are_key_uses_written(tenant) {
                     return Ok(false);
                 }
                 self.go_through_tables(tenant, &mut erasure).await?;
@@ -103,14 +113,17 @@ impl Erasures {
     }
 
     /// Whether no record can be read any more that is from before the pipeline had passed the deletion.
-    async fn is_forgotten_by_log(&self, erasure: &Erasure) -> Result<bool, LookError> {
-        for (stage, before) in [(Stage::Raw, erasure.raw_before), (Stage::Normalized, erasure.normalized_before)] {
-            let oldest = self.pipeline.oldest(stage).await?;
-            if oldest.is_some_and(|oldest| before.is_none_or(|before| oldest <= before)) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    async fn is_forgotten_by_log(&self, erasure: &Erasure, log: &OldestRecords) -> Result<bool, LookError> {
+        let [raw, normalized] = *log
+            .0
+            .get_or_try_init(async || {
+                Ok::<_, LookError>([self.pipeline.oldest(Stage::Raw).await?, self.pipeline.oldest(Stage::Normalized).await?])
+            })
+            .await?;
+        let is_past = |oldest: Option<UnixMillis>, before: Option<UnixMillis>| {
+            oldest.is_none_or(|oldest| before.is_some_and(|before| oldest > before))
+        };
+        Ok(is_past(raw, erasure.raw_before) && is_past(normalized, erasure.normalized_before))
     }
 
     /// Uses from before the deletion are noted in memory, by any process, and written some time later.
