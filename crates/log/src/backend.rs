@@ -39,6 +39,10 @@ pub trait Log: Send + Sync {
 
     /// What `group` has yet to commit on `topic`.
     async fn lag(&self, topic: &str, group: &str) -> Result<Lag, LogError>;
+
+    /// When the log took the oldest record that can still be read, over all partitions, in milliseconds since 1970; none when there is
+    /// no record to read. Never later than it is: what was appended before is gone for every reader.
+    async fn oldest(&self, topic: &str) -> Result<Option<i64>, LogError>;
 }
 
 /// Appends records.

@@ -12,6 +12,8 @@ mod full_disk;
 mod gap;
 #[path = "embedded/lag_bytes.rs"]
 mod lag_bytes;
+#[path = "embedded/trace.rs"]
+mod trace;
 
 use std::{path::PathBuf, sync::Arc};
 

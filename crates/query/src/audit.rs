@@ -130,7 +130,7 @@ pub(crate) struct Audits(Arc<dyn Log>);
 
 /// The log does not hold an entry.
 #[derive(Debug, thiserror::Error)]
-enum AppendError {
+pub(crate) enum AppendError {
     #[error("write an audit entry")]
     Encode(#[from] AuditError),
     #[error("append an audit entry")]
@@ -150,7 +150,7 @@ impl Audits {
     }
 
     /// Answers once the log holds the entry.
-    async fn append(&self, entry: AuditEntry<'_>) -> Result<(), AppendError> {
+    pub(crate) async fn append(&self, entry: AuditEntry<'_>) -> Result<(), AppendError> {
         let ack = self.0.producer().send(AUDIT.name, entry.encode()?);
         tokio::time::timeout(APPEND_MAX, ack).await.map_err(|_| AppendError::Silent)??;
         Ok(())

@@ -75,6 +75,10 @@ pub struct QueryConfig {
     pub deferred_retry_ms: u64,
     /// Most such mails that one look sends through again.
     pub deferred_max_submissions: usize,
+    /// Wait between looks at the erasures of deleted tenants, milliseconds; a deletion starts one at once.
+    pub erasure_interval_ms: u64,
+    /// Wait between looks for rows that a tenant's retention has passed, milliseconds.
+    pub retention_interval_ms: u64,
     /// The issuer whose tokens open to tenants what their keys do; without it there are keys alone.
     pub oidc: Option<OidcConfig>,
 }
@@ -114,6 +118,8 @@ impl Default for QueryConfig {
             deferred_interval_ms: 60_000,
             deferred_retry_ms: 300_000,
             deferred_max_submissions: 500,
+            erasure_interval_ms: 30_000,
+            retention_interval_ms: 3_600_000,
             oidc: None,
         }
     }
@@ -176,6 +182,12 @@ impl QueryConfig {
     }
     pub(crate) fn deferred_interval(&self) -> Duration {
         Duration::from_millis(self.deferred_interval_ms.max(10))
+    }
+    pub(crate) fn erasure_interval(&self) -> Duration {
+        Duration::from_millis(self.erasure_interval_ms.max(10))
+    }
+    pub(crate) fn retention_interval(&self) -> Duration {
+        Duration::from_millis(self.retention_interval_ms.max(10))
     }
     pub(crate) fn deferred_retry(&self) -> Duration {
         Duration::from_millis(self.deferred_retry_ms)

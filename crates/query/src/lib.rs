@@ -7,7 +7,8 @@
 //! `record` appends what was done ([`mod@audit`]) → JSON, or a [`problem`].
 //!
 //! Beside it [`Adoption`] moves rows that nobody owned to the tenant that claimed their domain, [`Fates`] counts
-//! what became of today's submissions, and [`Verdicts`] sends mails through again whose verdict was deferred.
+//! what became of today's submissions, [`Verdicts`] sends mails through again whose verdict was deferred, [`Erasures`] removes what is
+//! left of deleted tenants, and [`Retention`] what a tenant's own retention has passed.
 //!
 //! Invariants: a handler reaches the store through an extractor that checked a key, and a tenant's handler reaches only that
 //! tenant's queries; every route stands in [`routes`], with the scope or role that its handler's own argument checks; no operator's
@@ -24,6 +25,7 @@ mod body_fields;
 mod clock;
 mod config;
 mod description;
+mod erasure;
 mod exports;
 mod fates;
 mod key_uses;
@@ -48,6 +50,7 @@ mod verdicts;
 pub use adoption::{Adoption, Claims};
 pub use auth::{AdminKey, AdminKeyError};
 pub use config::{QueryConfig, RateConfig};
+pub use erasure::{Erasures, Retention};
 pub use fates::Fates;
 pub use metrics::QueryMetrics;
 pub use oidc::{Audience as TokenAudience, AudienceError as TokenAudienceError, Issuer, IssuerError, OidcConfig};

@@ -12,6 +12,35 @@ pub(crate) struct Pipeline {
     log: Arc<dyn Log>,
 }
 
+/// Where on the log a submission is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// As received, before the normalizer.
+    Raw,
+    /// Its outcome, before the writer.
+    Normalized,
+}
+
+impl Stage {
+    /// Along the data's way.
+    pub(crate) const ALL: [Self; 2] = [Self::Raw, Self::Normalized];
+
+    pub(crate) fn topic(self) -> &'static str {
+        match self {
+            Self::Raw => SUBMISSIONS.name,
+            Self::Normalized => NORMALIZED.name,
+        }
+    }
+
+    /// Whose work it waits for.
+    fn group(self) -> &'static str {
+        match self {
+            Self::Raw => NORMALIZER_GROUP,
+            Self::Normalized => WRITER_GROUP,
+        }
+    }
+}
+
 /// Submissions that are acknowledged and not yet in the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pending {
@@ -31,13 +60,25 @@ impl Pipeline {
     /// the store after that: what moves on in between is met again further down, never missed.
     pub(crate) async fn pending(&self) -> Result<Pending, LogError> {
         let mut pending = Pending::default();
-        for (topic, group) in [(SUBMISSIONS.name, NORMALIZER_GROUP), (NORMALIZED.name, WRITER_GROUP)] {
-            let lag = self.log.lag(topic, group).await?;
+        for stage in Stage::ALL {
+            let lag = self.log.lag(stage.topic(), stage.group()).await?;
             pending.submissions += lag.records;
             let oldest = lag.oldest_appended_at_ms.map(|ms| UnixMillis(ms).day());
             pending.oldest = [pending.oldest, oldest].into_iter().flatten().min();
         }
         Ok(pending)
+    }
+
+    /// Whether everything is worked on that the log took up to this moment.
+    pub(crate) async fn has_passed(&self, stage: Stage, at: UnixMillis) -> Result<bool, LogError> {
+        let lag = self.log.lag(stage.topic(), stage.group()).await?;
+        // A backlog whose age cannot be told may be of any age.
+        Ok(lag.records == 0 || lag.oldest_appended_at_ms.is_some_and(|oldest| oldest > at.0))
+    }
+
+    /// When the log took the oldest record that it still keeps; none when it keeps none.
+    pub(crate) async fn oldest(&self, stage: Stage) -> Result<Option<UnixMillis>, LogError> {
+        Ok(self.log.oldest(stage.topic()).await?.map(UnixMillis))
     }
 
     /// Puts a submission before the normalizer again; when it answers, the log holds it.

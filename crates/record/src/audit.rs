@@ -12,7 +12,10 @@ use tlsrpt_log::{Delivered, Position, Record};
 use tlsrpt_report::UnixMillis;
 use uuid::Uuid;
 
-use crate::poison::{DAY_MS, id_of_position};
+use crate::{
+    id::SubmissionId,
+    poison::{DAY_MS, id_of_position},
+};
 
 /// The format that [`AuditEntry::encode`] writes. A reader knows this one and every one before it.
 pub const AUDIT_FORMAT: u8 = 1;
@@ -26,6 +29,9 @@ const ACTION_UNREADABLE: &str = "audit.unreadable";
 /// Action of an entry for records that the log lost.
 const ACTION_LOST: &str = "audit.lost";
 
+/// Action of an entry for a tenant of which nothing is left.
+const ACTION_ERASED: &str = "tenant.erase";
+
 /// Whose key it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ActorKind {
@@ -33,7 +39,7 @@ pub enum ActorKind {
     Operator,
     /// A tenant's.
     Tenant,
-    /// Nobody's: the service itself says something of the audit log.
+    /// Nobody's: the service itself says something of the audit log, or did something by itself.
     Service,
 }
 
@@ -132,6 +138,23 @@ impl<'a> AuditEntry<'a> {
     #[must_use]
     pub fn lost(topic: &str, first: Position, now: UnixMillis, detail: &'a str) -> Self {
         Self::of_service(topic, first, UnixMillis(now.0 - now.0.rem_euclid(DAY_MS)), ACTION_LOST, detail)
+    }
+
+    /// The entry that says that nothing of a deleted tenant is left: the same however often it is written.
+    #[must_use]
+    pub fn erased(tenant: &'a str, at: UnixMillis, status: u16) -> Self {
+        Self {
+            id: SubmissionId::of_import(at, tenant.as_bytes()).0,
+            at,
+            actor_kind: ActorKind::Service,
+            actor_id: "",
+            tenant,
+            action: ACTION_ERASED,
+            target: tenant,
+            status: Some(status),
+            request_id: "",
+            remote_ip: None,
+        }
     }
 
     fn of_service(topic: &str, position: Position, at: UnixMillis, action: &'static str, detail: &'a str) -> Self {

@@ -12,7 +12,7 @@ use crate::{
     registry::Registry,
     secret,
     settings::{SettingsChange, TenantSettings},
-    state::{Claim, State, TenantState},
+    state::{Claim, State, TenantState, Traces},
     suffix,
     view::View,
 };
@@ -66,18 +66,38 @@ impl Registry {
         .await
     }
 
-    /// Deletes a tenant with its domains and keys, all at once. Its id and its address are never given again.
+    /// Deletes a tenant with its domains and keys, all at once. Its id and its address are never given again. From then on it is one
+    /// of [`Registry::deleted`], until [`Registry::erased`] says that nothing of it is left.
     ///
     /// # Errors
     /// [`CommandError::NoTenant`]; [`CommandError::Unavailable`].
     pub async fn delete_tenant(&self, id: &TenantId) -> Result<(), CommandError> {
         let deleted_at = now();
         self.change(|view| {
-            check_tenant(view, id)?;
-            let tenant = State::Tenant { id: id.clone(), state: TenantState::Deleted { deleted_at } };
+            let Some(Tenant { address, .. }) = view.tenant(id) else { return Err(CommandError::NoTenant { id: id.clone() }) };
+            let keys = view.stored_keys(id).map(|(id, _)| id.into()).collect();
+            let traces = Some(Traces { address: address.into(), keys });
+            let tenant = State::Tenant { id: id.clone(), state: TenantState::Deleted { deleted_at, traces, erased_at: None } };
             let domains = view.domains(id).into_iter().map(|claimed| State::Domain { domain: claimed.domain, claim: None });
             let keys = view.stored_keys(id).map(|(id, _)| State::Key { id: id.to_owned(), key: None });
             Ok(Change { states: std::iter::once(tenant).chain(domains).chain(keys).collect(), answer: () })
+        })
+        .await
+    }
+
+    /// Notes that nothing of a deleted tenant is left, and forgets what its traces were found by. Doing it again changes nothing and is no
+    /// error.
+    ///
+    /// # Errors
+    /// [`CommandError::NoTenant`] for a tenant that is not deleted; [`CommandError::Unavailable`].
+    pub async fn erased(&self, id: &TenantId, erased_at: UnixMillis) -> Result<(), CommandError> {
+        self.change(|view| {
+            let deleted = view.deleted_one(id).ok_or_else(|| CommandError::NoTenant { id: id.clone() })?;
+            if deleted.erased_at.is_some() {
+                return Ok(Change { states: Vec::new(), answer: () });
+            }
+            let state = TenantState::Deleted { deleted_at: deleted.deleted_at, traces: None, erased_at: Some(erased_at) };
+            Ok(Change { states: vec![State::Tenant { id: id.clone(), state }], answer: () })
         })
         .await
     }

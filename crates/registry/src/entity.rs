@@ -25,6 +25,21 @@ pub struct Tenant {
     pub settings: TenantSettings,
 }
 
+/// A tenant that was deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletedTenant {
+    /// Its id, which is never given again.
+    pub id: TenantId,
+    /// When it was deleted.
+    pub deleted_at: UnixMillis,
+    /// When nothing of it was left any more.
+    pub erased_at: Option<UnixMillis>,
+    /// The reporting address that it had, until it is erased; none also when it was deleted by a version that kept no address.
+    pub address: Option<String>,
+    /// Ids of the keys that it had when it was deleted, until it is erased.
+    pub keys: Vec<String>,
+}
+
 /// An API key as the registry shows it; never the secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKey {

@@ -9,7 +9,8 @@
 //!
 //! The topic holds one record an entity, keyed `tenant/<id>`, `domain/<domain>`, `key/<id>` or `operator-key/<id>`; its value is the entity's state
 //! as JSON, and an empty value says that it is gone. A deleted tenant keeps a record that says so: its id stays reserved, so
-//! that no later tenant inherits the rows that are stored under that id.
+//! that no later tenant inherits the rows that are stored under that id. Until it is erased, the record also has its address and
+//! the ids of its keys, by which what is left of it is found.
 //!
 //! Invariants: one domain has one owner; a claim that lost a race is never written, so compaction cannot revive it; keys are
 //! held as hashes only; the view is what the topic says and nothing else writes it.
@@ -30,7 +31,7 @@ mod suffix;
 mod view;
 
 pub use command::NAME_MAX_CHARS;
-pub use entity::{ApiKey, ClaimedDomain, Grant, NewKey, OperatorGrant, OperatorKey, Tenant};
+pub use entity::{ApiKey, ClaimedDomain, DeletedTenant, Grant, NewKey, OperatorGrant, OperatorKey, Tenant};
 pub use error::{CommandError, RegistryError};
 pub use key_command::{EXPIRED_KEPT, OVERLAP_MAX};
 pub use onboard::{Onboarded, Onboarding};

@@ -8,7 +8,7 @@ use tlsrpt_report::{Domain, UnixMillis};
 use tokio::{sync::Mutex, task::AbortHandle};
 
 use crate::{
-    entity::{ApiKey, ClaimedDomain, Grant, OperatorGrant, OperatorKey, Tenant},
+    entity::{ApiKey, ClaimedDomain, DeletedTenant, Grant, OperatorGrant, OperatorKey, Tenant},
     error::RegistryError,
     fence::Fence,
     follower::{self, Followed},
@@ -71,6 +71,18 @@ impl Registry {
     #[must_use]
     pub fn tenants(&self, after: Option<&TenantId>, limit: usize) -> Vec<Tenant> {
         self.followed.view.read().tenants(after, limit)
+    }
+
+    /// One tenant that was deleted.
+    #[must_use]
+    pub fn deleted_one(&self, id: &TenantId) -> Option<DeletedTenant> {
+        self.followed.view.read().deleted_one(id)
+    }
+
+    /// Tenants that were deleted, by id, after `after`, at most `limit`.
+    #[must_use]
+    pub fn deleted(&self, after: Option<&TenantId>, limit: usize) -> Vec<DeletedTenant> {
+        self.followed.view.read().deleted(after, limit)
     }
 
     /// Domains of a tenant, by name.

@@ -39,7 +39,22 @@ pub(crate) enum TenantState {
         settings: TenantSettings,
     },
     /// It was.
-    Deleted { deleted_at: UnixMillis },
+    Deleted {
+        deleted_at: UnixMillis,
+        /// What finds its traces, until they are erased.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        traces: Option<Traces>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        erased_at: Option<UnixMillis>,
+    },
+}
+
+/// What only a tenant's own records told of it, and what is needed to find what else is left of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Traces {
+    pub(crate) address: Box<str>,
+    /// Ids of the keys that it had.
+    pub(crate) keys: Vec<Box<str>>,
 }
 
 /// Who owns a domain, and since when.
@@ -199,7 +214,10 @@ mod tests {
             ),
             (
                 record("tenant/acme", r#"{"state":"deleted","deleted_at":2}"#),
-                State::Tenant { id: tenant.clone(), state: TenantState::Deleted { deleted_at: UnixMillis(2) } },
+                State::Tenant {
+                    id: tenant.clone(),
+                    state: TenantState::Deleted { deleted_at: UnixMillis(2), traces: None, erased_at: None },
+                },
             ),
             (
                 record("domain/example.com", r#"{"tenant":"acme","claimed_at":3}"#),
@@ -291,6 +309,22 @@ mod tests {
         }
         let role = r#"{"name":"n","role":"owner","sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","created_at":4}"#;
         assert!(State::from_record(&record("operator-key/o1", role)).is_err(), "a role that is not known here opens nothing");
+    }
+
+    /// What came to the format with erasure.
+    #[test]
+    fn records_of_the_third_format_are_written_and_read_as_they_stand() {
+        let tenant = TenantId::parse("acme").unwrap();
+        let traces = Some(Traces { address: "abc".into(), keys: vec!["k1".into(), "k2".into()] });
+        let cases = [
+            (r#"{"state":"deleted","deleted_at":2,"traces":{"address":"abc","keys":["k1","k2"]}}"#, traces, None),
+            (r#"{"state":"deleted","deleted_at":2,"erased_at":9}"#, None, Some(UnixMillis(9))),
+        ];
+        for (text, traces, erased_at) in cases {
+            let state = State::Tenant { id: tenant.clone(), state: TenantState::Deleted { deleted_at: UnixMillis(2), traces, erased_at } };
+            assert_eq!(state.to_record().unwrap(), record("tenant/acme", text));
+            assert_eq!(State::from_record(&record("tenant/acme", text)).unwrap(), state);
+        }
     }
 
     #[test]

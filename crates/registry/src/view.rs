@@ -10,7 +10,7 @@ use tlsrpt_record::TenantId;
 use tlsrpt_report::{Domain, UnixMillis};
 
 use crate::{
-    entity::{ApiKey, ClaimedDomain, Grant, OperatorGrant, OperatorKey, Tenant},
+    entity::{ApiKey, ClaimedDomain, DeletedTenant, Grant, OperatorGrant, OperatorKey, Tenant},
     secret::{self, ADDRESS_CHARS, OPERATOR_PREFIX, SecretHash, TENANT_PREFIX},
     state::{State, StoredKey, StoredOperatorKey, TenantState},
 };
@@ -126,6 +126,15 @@ impl View {
         self.tenants.range((from, Bound::Unbounded)).filter_map(|(id, state)| live(id, state)).take(limit).collect()
     }
 
+    pub(crate) fn deleted_one(&self, id: &TenantId) -> Option<DeletedTenant> {
+        self.tenants.get(id).and_then(|state| deleted(id, state))
+    }
+
+    pub(crate) fn deleted(&self, after: Option<&TenantId>, limit: usize) -> Vec<DeletedTenant> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.tenants.range((from, Bound::Unbounded)).filter_map(|(id, state)| deleted(id, state)).take(limit).collect()
+    }
+
     pub(crate) fn by_address(&self, address: &str) -> Option<&TenantId> {
         self.addresses.get(&read_address(address)?)
     }
@@ -223,6 +232,19 @@ fn live(id: &TenantId, state: &TenantState) -> Option<Tenant> {
             settings: *settings,
         }),
         TenantState::Deleted { .. } => None,
+    }
+}
+
+fn deleted(id: &TenantId, state: &TenantState) -> Option<DeletedTenant> {
+    match state {
+        TenantState::Live { .. } => None,
+        TenantState::Deleted { deleted_at, traces, erased_at } => Some(DeletedTenant {
+            id: id.clone(),
+            deleted_at: *deleted_at,
+            erased_at: *erased_at,
+            address: traces.as_ref().map(|traces| traces.address.to_string()),
+            keys: traces.iter().flat_map(|traces| &traces.keys).map(|key| key.to_string()).collect(),
+        }),
     }
 }
 

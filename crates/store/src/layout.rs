@@ -81,6 +81,14 @@ impl Layout {
         }
     }
 
+    /// The table that holds the rows of `table`.
+    pub(crate) fn holding(&self, table: &str) -> String {
+        match self {
+            Self::Single => table.to_owned(),
+            Self::Cluster(_) => format!("{table}_local"),
+        }
+    }
+
     /// A statement of a migration, its placeholders filled: `$ON_CLUSTER`, `$LOCAL` behind the name of a table that holds rows,
     /// `$REPLACING(` for its engine, `$EVERYWHERE(` for the engine of a table that every server has whole, `$CLUSTER`,
     /// `$DATABASE`.

@@ -9,6 +9,7 @@ mod condition;
 mod counting;
 mod cursor;
 pub mod embedded;
+mod erasure;
 mod error;
 mod filter;
 mod insert;
@@ -31,6 +32,7 @@ pub use answer::{
     SubmissionItem, Summary, UnclaimedDomain, WholeReport,
 };
 pub use audit::{AUDIT_RETENTION_MAX_DAYS, AuditActor, AuditFilter, AuditItem};
+pub use erasure::{Cleared, ERASURE_PAGE_ROWS, ErasedEntries, Erasure, ErasureState, Selection};
 pub use error::StoreError;
 pub use filter::{FailureDimension, FailureOrder, FailureSort, Filter, SeriesDimension, Step};
 pub use insert::Inserted;

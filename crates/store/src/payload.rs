@@ -1,6 +1,6 @@
 //! Bytes of a String column that need not be text.
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A payload as received.
 pub(crate) struct Payload(pub(crate) Vec<u8>);
@@ -8,6 +8,12 @@ pub(crate) struct Payload(pub(crate) Vec<u8>);
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_byte_buf(Bytes).map(Payload)
+    }
+}
+
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
     }
 }
 

@@ -100,6 +100,11 @@ impl Statement {
         self
     }
 
+    /// Whether it has no text yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sql.is_empty()
+    }
+
     /// Another statement's text and values.
     pub(crate) fn append(&mut self, other: Self) -> &mut Self {
         self.sql.push_str(&other.sql);

@@ -8,6 +8,8 @@ mod adoption;
 mod audit;
 #[path = "sql/counting.rs"]
 mod counting;
+#[path = "sql/erasure.rs"]
+mod erasure;
 #[path = "sql/filters.rs"]
 mod filters;
 #[path = "sql/groups.rs"]
@@ -67,7 +69,7 @@ fn without_keeper(statement: &str) -> String {
 async fn every_statement_of_the_clusters_schema_is_one_that_the_engine_understands() {
     let config = support::config();
     let statements = Store::new(&config).schema();
-    assert_eq!(statements.len(), 13, "versions, four tables with rows and four over them, and what each of the first four got later");
+    assert_eq!(statements.len(), 15, "versions, five tables with rows and five over them, and what each of the first four got later");
     for statement in &statements {
         assert!(statement.contains("ON CLUSTER 'alone'") && !statement.contains('$'), "{statement}");
         let explained: Vec<String> = client(&StoreConfig { database: "default".to_owned(), ..config.clone() })

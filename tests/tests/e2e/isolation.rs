@@ -26,6 +26,8 @@ const OPERATOR_ROUTES: &[(&str, &str)] = &[
     ("GET", "/admin/v1/tenants/{id}"),
     ("PATCH", "/admin/v1/tenants/{id}"),
     ("DELETE", "/admin/v1/tenants/{id}"),
+    ("GET", "/admin/v1/erasures"),
+    ("GET", "/admin/v1/erasures/{id}"),
     ("GET", "/admin/v1/tenants/{id}/settings"),
     ("PATCH", "/admin/v1/tenants/{id}/settings"),
     ("POST", "/admin/v1/tenants/{id}/domains"),

@@ -11,6 +11,7 @@ mod clients;
 mod command_line;
 mod corpus;
 mod duplicates;
+mod erasure;
 mod full_disk;
 mod garbage;
 mod hostile;

@@ -120,4 +120,8 @@ impl Log for FaultyLog {
     async fn lag(&self, topic: &str, group: &str) -> Result<Lag, LogError> {
         self.log.lag(topic, group).await
     }
+
+    async fn oldest(&self, topic: &str) -> Result<Option<i64>, LogError> {
+        self.log.oldest(topic).await
+    }
 }

@@ -30,6 +30,7 @@ mod stats;
 mod tail;
 mod topic_state;
 mod topics;
+mod turnover;
 
 use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 
@@ -199,5 +200,19 @@ impl Log for EmbeddedLog {
             lag.oldest_appended_at_ms = lag.oldest_appended_at_ms.into_iter().chain(at).min();
         }
         Ok(lag)
+    }
+
+    async fn oldest(&self, topic: &str) -> Result<Option<i64>, LogError> {
+        let topic = self.topic(topic)?;
+        let mut oldest: Option<i64> = None;
+        for (index, partition) in topic.indexed() {
+            if partition.start() >= partition.end() {
+                continue;
+            }
+            let failed = |reason| LogError::Engine { action: format!("read the oldest record of {}", topic.name), reason };
+            let at = read::appended_at_ms(self.handle.core(), &topic, index, partition.start()).await.map_err(failed)?;
+            oldest = oldest.into_iter().chain(at).min();
+        }
+        Ok(oldest)
     }
 }

@@ -7,6 +7,7 @@ use super::{
     core::Core,
     engine::{Engine, Store},
     topic_state::TopicState,
+    turnover,
 };
 use crate::topic::Cleanup;
 
@@ -51,6 +52,7 @@ pub(super) fn interval(core: &Core) -> Duration {
 /// Drops what may be dropped.
 pub(super) fn run(core: &Core, engine: &Engine, now_ms: i64) -> Result<(), fjall::Error> {
     let topics: Vec<Arc<TopicState>> = core.topics.read().values().cloned().collect();
+    let mut outlived_ms: Option<i64> = None;
     for topic in topics {
         let Cleanup::Delete { age_max, .. } = *topic.cleanup.read() else { continue };
         for (index, partition) in topic.indexed() {
@@ -60,8 +62,12 @@ pub(super) fn run(core: &Core, engine: &Engine, now_ms: i64) -> Result<(), fjall
             }
         }
         while let Some(oldest) = oldest_droppable(engine, &topic) {
-            if now_ms.saturating_sub(oldest.appended_last_at_ms) < millis(age_max) && !is_over_size(engine, &topic) {
+            let is_outlived = now_ms.saturating_sub(oldest.appended_last_at_ms) >= millis(age_max);
+            if !is_outlived && !is_over_size(engine, &topic) {
                 break;
+            }
+            if is_outlived {
+                outlived_ms = outlived_ms.max(Some(oldest.appended_last_at_ms));
             }
             engine.drop_segment(&topic.name, oldest.partition, oldest.base)?;
             if let Some(partition) = topic.partition(oldest.partition) {
@@ -69,7 +75,7 @@ pub(super) fn run(core: &Core, engine: &Engine, now_ms: i64) -> Result<(), fjall
             }
         }
     }
-    Ok(())
+    turnover::turn_over_when_due(engine, &core.config.dir, outlived_ms, now_ms)
 }
 
 struct Droppable {

@@ -113,4 +113,8 @@ impl Log for KafkaLog {
     async fn lag(&self, topic: &str, group: &str) -> Result<Lag, LogError> {
         observer::lag(&self.core, self.core.declared(topic)?, group).await
     }
+
+    async fn oldest(&self, topic: &str) -> Result<Option<i64>, LogError> {
+        observer::oldest(&self.core, self.core.declared(topic)?).await
+    }
 }

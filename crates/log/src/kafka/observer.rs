@@ -49,14 +49,33 @@ impl Observers {
     }
 }
 
+/// The group of the observer that asks for no group's offsets. It commits nothing, so no broker ever hears of it.
+const NOBODYS: &str = "tlsrpt-oldest";
+
 /// What `group` has yet to commit on `topic`.
 pub(super) async fn lag(core: &Arc<Core>, topic: Arc<DeclaredTopic>, group: &str) -> Result<Lag, LogError> {
     let action = format!("read the lag of {group} on {}", topic.name);
+    ask(core, group, action, move |observer| observer.lag(&topic)).await
+}
+
+/// When the oldest record of `topic` was taken.
+pub(super) async fn oldest(core: &Arc<Core>, topic: Arc<DeclaredTopic>) -> Result<Option<i64>, LogError> {
+    let action = format!("read the oldest record of {}", topic.name);
+    ask(core, NOBODYS, action, move |observer| observer.oldest_of(&topic)).await
+}
+
+/// Asks a group's observer, off the async threads, until the brokers have settled who does what.
+async fn ask<T: Send + 'static>(
+    core: &Arc<Core>,
+    group: &str,
+    action: String,
+    question: impl Fn(&mut Observer) -> Result<T, KafkaError> + Send + 'static,
+) -> Result<T, LogError> {
     let observer = core.observers.of(core, &core.prefixed(group))?;
     let asked = tokio::task::spawn_blocking(move || {
         let began = Instant::now();
         loop {
-            match observer.lock().lag(&topic) {
+            match question(&mut observer.lock()) {
                 Err(error) if (is_settling(&error) || is_mistaken(&error)) && began.elapsed() < REQUEST_TIMEOUT => {}
                 answer => return answer,
             }
@@ -136,8 +155,32 @@ impl Observer {
         Ok(lag)
     }
 
+    /// When the oldest record was taken that is still there.
+    fn oldest_of(&mut self, topic: &DeclaredTopic) -> Result<Option<i64>, KafkaError> {
+        let mut kept = BTreeMap::new();
+        for partition in 0..topic.partitions {
+            let marks = self.client.fetch_watermarks(&topic.name, partition_number(partition), REQUEST_TIMEOUT);
+            if marks.as_ref().is_err_and(is_mistaken) {
+                self.client = client(&self.properties)?;
+            }
+            let (low, high) = marks?;
+            if low < high {
+                kept.insert(partition, offset(low));
+            }
+        }
+        let partitions = kept.len();
+        let (stamps, oldest) = self.stamps(&topic.name, kept)?;
+        // Left out, the one that could not be read might be the oldest.
+        if stamps < partitions { Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut)) } else { Ok(oldest) }
+    }
+
     /// When the oldest of the records at these offsets was taken. What cannot be read in time is left out.
-    fn oldest(&mut self, topic: &str, mut behind: BTreeMap<u32, u64>) -> Result<Option<i64>, KafkaError> {
+    fn oldest(&mut self, topic: &str, behind: BTreeMap<u32, u64>) -> Result<Option<i64>, KafkaError> {
+        self.stamps(topic, behind).map(|(_, oldest)| oldest)
+    }
+
+    /// How many of the records at these offsets could be read in time, and when the oldest of them was taken.
+    fn stamps(&mut self, topic: &str, mut behind: BTreeMap<u32, u64>) -> Result<(usize, Option<i64>), KafkaError> {
         let mut stamps = Vec::new();
         behind.retain(|&partition, next| match self.appended_at_ms.get(&(topic.to_owned(), partition)) {
             Some(&(known, at_ms)) if known == *next => {
@@ -147,7 +190,7 @@ impl Observer {
             _ => true,
         });
         if behind.is_empty() {
-            return Ok(stamps.into_iter().min());
+            return Ok((stamps.len(), stamps.into_iter().min()));
         }
         let mut start = TopicPartitionList::new();
         for (&partition, &next) in &behind {
@@ -164,7 +207,7 @@ impl Observer {
             }
         }
         self.client.unassign()?;
-        Ok(stamps.into_iter().min())
+        Ok((stamps.len(), stamps.into_iter().min()))
     }
 }
 

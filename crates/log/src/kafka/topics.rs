@@ -30,6 +30,10 @@ const NEW_TOPIC_PAUSE: Duration = Duration::from_millis(50);
 /// How long a tombstone is kept: a view that was cut off for less than this misses no removal.
 const TOMBSTONES_MS: u64 = 7 * 86_400_000;
 
+/// A topic's age is spread over so many files of each partition; a file is written to for a minute at least.
+const SEGMENTS: u64 = 8;
+const SEGMENT_MS_MIN: u64 = 60_000;
+
 /// Copies of each partition from which one broker may be away while all keep what they acknowledge.
 const REPLICAS_SAFE: usize = 3;
 
@@ -107,19 +111,28 @@ fn wanted(core: &Core, topic: &Topic) -> Vec<(&'static str, String)> {
     ];
     match topic.cleanup {
         // What is old and committed is trimmed by the backend; Kafka knows nothing of commits, so by itself it must drop nothing.
-        Cleanup::Delete { .. } => wanted.extend([
+        Cleanup::Delete { age_max, .. } => wanted.extend([
             ("cleanup.policy", "delete".to_owned()),
             ("retention.ms", "-1".to_owned()),
             ("retention.bytes", "-1".to_owned()),
+            // What is trimmed leaves the disk with the file that it stands in, and a file that is written to stays.
+            ("segment.ms", (topic_age_ms(age_max) / SEGMENTS).max(SEGMENT_MS_MIN).to_string()),
         ]),
-        Cleanup::Compact => {
-            wanted.extend([("cleanup.policy", "compact".to_owned()), ("delete.retention.ms", TOMBSTONES_MS.to_string())]);
-        }
+        Cleanup::Compact => wanted.extend([
+            ("cleanup.policy", "compact".to_owned()),
+            ("delete.retention.ms", TOMBSTONES_MS.to_string()),
+            // What was replaced or removed leaves the disk even when little else comes.
+            ("max.compaction.lag.ms", TOMBSTONES_MS.to_string()),
+        ]),
     }
     if core.config.replication_factor.is_some_and(|copies| usize::from(copies) >= REPLICAS_SAFE) {
         wanted.push(("min.insync.replicas", "2".to_owned()));
     }
     wanted
+}
+
+fn topic_age_ms(age_max: Duration) -> u64 {
+    u64::try_from(age_max.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn partitions(core: &Core, topic: &Topic) -> u32 {

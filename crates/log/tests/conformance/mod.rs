@@ -9,6 +9,7 @@ mod fencing;
 mod groups;
 mod lag;
 mod model;
+mod oldest;
 mod retention;
 
 use std::{

@@ -106,6 +106,21 @@ impl Answer for Done {
     }
 }
 
+/// 204: it is done as far as the asker sees, and what goes on behind it is told at this path.
+pub(crate) struct DoneSee(pub(crate) String);
+
+impl IntoResponse for DoneSee {
+    fn into_response(self) -> Response {
+        (StatusCode::NO_CONTENT, [(header::LOCATION, self.0)]).into_response()
+    }
+}
+
+impl Answer for DoneSee {
+    fn describe(draft: &mut Draft<'_>) {
+        draft.answers(StatusCode::NO_CONTENT, "It is done; what goes on behind it is told at the path in `Location`.");
+    }
+}
+
 /// The media types that a route answers in, none of them JSON made from a type of ours.
 pub(crate) trait Media {
     /// What it is, in a sentence.

@@ -3,6 +3,7 @@
 
 mod audit;
 mod domains;
+mod erasures;
 mod import;
 mod keys;
 mod ledger;
@@ -32,9 +33,15 @@ pub(crate) static ROUTES: &[Entry] = &[
         Method::DELETE,
         "/admin/v1/tenants/{id}",
         "deleteTenant",
-        "Delete a tenant: its keys end and its domains are given up at once",
+        "Delete a tenant: its keys end and its domains are given up at once, and it is erased",
         || delete(tenants::remove),
     ),
+    Entry::new(Method::GET, "/admin/v1/erasures", "listErasures", "Erasures of deleted tenants, by id", || {
+        get(erasures::list).may_fail(&[Kind::InvalidCursor])
+    }),
+    Entry::new(Method::GET, "/admin/v1/erasures/{id}", "getErasure", "How far the erasure of a deleted tenant is, and the proof", || {
+        get(erasures::one)
+    }),
     Entry::new(Method::GET, "/admin/v1/tenants/{id}/settings", "getSettings", "Settings of a tenant", || get(settings::show)),
     Entry::new(Method::PATCH, "/admin/v1/tenants/{id}/settings", "changeSettings", "Change settings of a tenant", || {
         patch(settings::change)
@@ -66,7 +73,9 @@ pub(crate) static ROUTES: &[Entry] = &[
         post(onboarding::take)
     }),
     Entry::new(Method::GET, "/admin/v1/unclaimed", "listUnclaimed", "Domains with reports that nobody owns", || get(unclaimed::list)),
-    Entry::new(Method::POST, "/admin/v1/submissions", "importSubmission", "Take in a report or a mail of the past", || post(import::take)),
+    Entry::new(Method::POST, "/admin/v1/submissions", "importSubmission", "Take in a report or a mail of the past", || {
+        post(import::take).may_fail(&[Kind::NotFound])
+    }),
     Entry::new(Method::GET, "/admin/v1/submissions", "listSubmissions", "What was accepted, newest first", || get(submissions::list)),
     Entry::new(Method::GET, "/admin/v1/submissions/{id}", "getSubmission", "One submission, and what became of it", || {
         get(submissions::one)

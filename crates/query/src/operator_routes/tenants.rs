@@ -10,7 +10,7 @@ use crate::{
     audit::Note,
     auth::{Operator, Support},
     body_fields::{Fields, FromFields, Given, invalid},
-    description::{Created, Done, schemas},
+    description::{Created, DoneSee, schemas},
     parameters::{Asked, Nothing, Page},
     path_segments::Segments,
     problem::{Kind, Problem, sentence},
@@ -124,10 +124,12 @@ pub(crate) async fn rename(
     Ok(Json(tenant.into()))
 }
 
-pub(crate) async fn remove(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<Done, Problem> {
+/// Its keys and domains are gone when it answers; the rest goes in the background, and the answer says where that is told.
+pub(crate) async fn remove(operator: Operator, path: Segments, _: Asked<Nothing>) -> Result<DoneSee, Problem> {
     let id = path.read("id", TenantId::parse)?;
+    let erasure = format!("/admin/v1/erasures/{id}");
     operator.command(|registry| async move { registry.delete_tenant(&id).await }).await?;
-    Ok(Done)
+    Ok(DoneSee(erasure))
 }
 
 /// The tenant that the path names.

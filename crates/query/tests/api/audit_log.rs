@@ -67,4 +67,7 @@ impl Log for Gated {
     async fn lag(&self, topic: &str, group: &str) -> Result<Lag, LogError> {
         self.log.lag(topic, group).await
     }
+    async fn oldest(&self, topic: &str) -> Result<Option<i64>, LogError> {
+        self.log.oldest(topic).await
+    }
 }

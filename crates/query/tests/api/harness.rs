@@ -9,9 +9,9 @@ use std::{
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tlsrpt_log::{EmbeddedConfig as LogConfig, EmbeddedLog, Log};
+use tlsrpt_log::{Cleanup, EmbeddedConfig as LogConfig, EmbeddedLog, Log};
 use tlsrpt_origin::{OriginConfig, Verifier};
-use tlsrpt_query::{AdminKey, Adoption, Claims, Parts, Query, QueryConfig, QueryMetrics, Verdicts};
+use tlsrpt_query::{AdminKey, Adoption, Claims, Erasures, Parts, Query, QueryConfig, QueryMetrics, Retention, Verdicts};
 use tlsrpt_record::{AUDIT, Channel, MailFacts, NORMALIZED, SUBMISSIONS, Submission, SubmissionId};
 use tlsrpt_registry::Registry;
 use tlsrpt_report::Trust;
@@ -111,12 +111,21 @@ impl Api {
 
     /// The API on a store that may not be there.
     pub(crate) async fn start_on(store: Store, config: QueryConfig) -> Self {
+        Self::start_keeping(store, config, None).await
+    }
+
+    /// The same on a log that keeps records for so long; none for as long as the pipeline does.
+    pub(crate) async fn start_keeping(store: Store, config: QueryConfig, log_kept: Option<Duration>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = TempDir::new().unwrap();
         let log: Arc<dyn Log> =
             EmbeddedLog::open(LogConfig { dir: dir.path().to_owned(), record_max_bytes: 64 << 20, in_flight_max_bytes: 64 << 20 }).unwrap();
         for topic in [&SUBMISSIONS, &NORMALIZED, &AUDIT] {
-            log.declare(topic).await.unwrap();
+            let mut topic = topic.clone();
+            if let (Some(kept), Cleanup::Delete { age_max, .. }) = (log_kept, &mut topic.cleanup) {
+                *age_max = kept;
+            }
+            log.declare(&topic).await.unwrap();
         }
         let registry = Registry::open(Arc::clone(&log)).await.unwrap();
         let metrics = prometheus::Registry::new();
@@ -129,6 +138,10 @@ impl Api {
         let verdicts = Verdicts::register(store.clone(), Arc::clone(&log), &config, &metrics).unwrap();
         tokio::spawn(verdicts.run(shutdown.clone()));
         let audit_log = AuditLog::new();
+        let erasures = Erasures::register(store.clone(), Arc::clone(&registry), Arc::clone(&log), &config, &metrics).unwrap();
+        tokio::spawn(erasures.run(shutdown.clone()));
+        let retention = Retention::register(store.clone(), Arc::clone(&registry), &config, &metrics).unwrap();
+        tokio::spawn(retention.run(shutdown.clone()));
         let parts = Parts {
             store: store.clone(),
             registry: Arc::clone(&registry),

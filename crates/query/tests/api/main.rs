@@ -5,6 +5,7 @@ mod adoption;
 mod audit;
 mod audit_log;
 mod description;
+mod erasure;
 mod export;
 mod harness;
 mod held_database;

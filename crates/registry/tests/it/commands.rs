@@ -1,6 +1,7 @@
 //! What each command does and refuses.
 
 use tlsrpt_registry::{ADDRESS_CHARS, CommandError, NAME_MAX_CHARS, NewKey, TenantId};
+use tlsrpt_report::UnixMillis;
 
 use crate::harness::{Fixture, domain, opens, tenant};
 
@@ -105,6 +106,31 @@ async fn a_deleted_tenant_gives_its_domains_and_keys_up_and_its_id_and_address_t
     let error = registry.create_tenant(acme.clone(), "Again".to_owned()).await.unwrap_err();
     assert!(matches!(error, CommandError::TenantTaken { .. }), "{error}");
     assert!(matches!(registry.delete_tenant(&acme).await, Err(CommandError::NoTenant { .. })));
+}
+
+#[tokio::test]
+async fn what_a_deleted_tenants_traces_are_found_by_is_kept_until_it_is_erased_and_no_longer() {
+    let (fixture, acme, bolt) = two_tenants().await;
+    let address = fixture.registry.tenant(&acme).unwrap().address;
+    let (key, _) = fixture.registry.create_key(&acme, NewKey::named("ci")).await.unwrap();
+    assert!(fixture.registry.deleted(None, 10).is_empty());
+    fixture.registry.delete_tenant(&acme).await.unwrap();
+
+    let fixture = fixture.restart().await;
+    let registry = &fixture.registry;
+    let deleted = registry.deleted_one(&acme).unwrap();
+    assert_eq!((deleted.address, deleted.keys, deleted.erased_at), (Some(address), vec![key.id], None));
+    assert_eq!(registry.deleted(None, 10).into_iter().map(|deleted| deleted.id).collect::<Vec<_>>(), std::slice::from_ref(&acme));
+    assert!(matches!(registry.erased(&bolt, UnixMillis(7)).await, Err(CommandError::NoTenant { .. })), "it is there");
+    registry.erased(&acme, UnixMillis(7)).await.unwrap();
+    registry.erased(&acme, UnixMillis(8)).await.unwrap();
+
+    let fixture = fixture.restart().await;
+    let registry = &fixture.registry;
+    let deleted = registry.deleted_one(&acme).unwrap();
+    assert_eq!((deleted.address, deleted.keys, deleted.erased_at), (None, Vec::new(), Some(UnixMillis(7))));
+    let error = registry.create_tenant(acme, "Again".to_owned()).await.unwrap_err();
+    assert!(matches!(error, CommandError::TenantTaken { .. }), "its id stays taken: {error}");
 }
 
 #[tokio::test]

@@ -151,7 +151,8 @@ fn set(statement: &mut String, name: &str, value: &str) -> Result<(), Exception>
 }
 
 /// The engine's options: two cores' worth of background work, caches that fit beside the pipeline, parts on disk before an
-/// INSERT answers (offsets are committed after it), and no log tables, which a resting engine would keep writing.
+/// INSERT answers (offsets are committed after it), and no log tables, which a resting engine would keep writing. What a merge or an
+/// erasure replaced leaves the disk within seconds; for that, what replaces it is synced first.
 fn options_xml(config: &EmbeddedConfig) -> String {
     let clusters = config.cluster.as_ref().map_or_else(String::new, |name| {
         format!(
@@ -175,6 +176,9 @@ fn options_xml(config: &EmbeddedConfig) -> String {
     <merge_tree>
         <fsync_after_insert>1</fsync_after_insert>
         <fsync_part_directory>1</fsync_part_directory>
+        <min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>
+        <min_compressed_bytes_to_fsync_after_merge>1</min_compressed_bytes_to_fsync_after_merge>
+        <old_parts_lifetime>5</old_parts_lifetime>
         <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
         <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
         <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>

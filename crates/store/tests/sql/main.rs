@@ -4,6 +4,7 @@
 mod adoption;
 mod audit;
 mod counting;
+mod erasure;
 mod export;
 mod filters;
 mod groups;

@@ -6,9 +6,11 @@ mod overrides;
 mod secret;
 mod size;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use tlsrpt_log::{Cleanup, Topic};
+use tlsrpt_record::{NORMALIZED, SUBMISSIONS};
 use tlsrpt_telemetry::logs::LogFormat;
 
 pub(crate) use kafka::KafkaSection;
@@ -144,11 +146,37 @@ pub(crate) struct LogSection {
     pub(crate) record_max_bytes: usize,
     /// Bytes that may wait for durability at one time; beyond it senders get 503 with Retry-After.
     pub(crate) in_flight_max_bytes: usize,
+    /// How long submissions are kept once the normalizer is done with them, seconds. The same on every role, as the next.
+    pub(crate) submissions_kept_seconds: NonZeroU32,
+    /// How long outcomes are kept once the writer is done with them, seconds.
+    pub(crate) normalized_kept_seconds: NonZeroU32,
 }
 
 impl Default for LogSection {
     fn default() -> Self {
-        Self { record_max_bytes: tlsrpt_record::RECORD_MAX_BYTES, in_flight_max_bytes: 128 << 20 }
+        let seconds = |topic: &Topic| match topic.cleanup {
+            Cleanup::Delete { age_max, .. } => u32::try_from(age_max.as_secs()).ok().and_then(NonZeroU32::new),
+            Cleanup::Compact => None,
+        };
+        Self {
+            record_max_bytes: tlsrpt_record::RECORD_MAX_BYTES,
+            in_flight_max_bytes: 128 << 20,
+            submissions_kept_seconds: seconds(&SUBMISSIONS).unwrap_or(NonZeroU32::MAX),
+            normalized_kept_seconds: seconds(&NORMALIZED).unwrap_or(NonZeroU32::MAX),
+        }
+    }
+}
+
+impl LogSection {
+    /// The topic with its records kept for as long as is set.
+    pub(crate) fn kept(&self, topic: &Topic) -> Topic {
+        let mut topic = topic.clone();
+        let seconds = [(SUBMISSIONS.name, self.submissions_kept_seconds), (NORMALIZED.name, self.normalized_kept_seconds)];
+        let set = seconds.into_iter().find(|(name, _)| *name == topic.name);
+        if let (Some((_, seconds)), Cleanup::Delete { age_max, .. }) = (set, &mut topic.cleanup) {
+            *age_max = Duration::from_secs(seconds.get().into());
+        }
+        topic
     }
 }
 

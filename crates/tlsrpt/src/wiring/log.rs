@@ -55,8 +55,8 @@ impl OpenLog {
     }
 
     /// Declares the topic that submissions go to.
-    pub(crate) async fn declare_submissions(&self) -> Result<(), LogError> {
-        self.log().declare(&SUBMISSIONS).await
+    pub(crate) async fn declare_submissions(&self, config: &Config) -> Result<(), LogError> {
+        self.log().declare(&config.log.kept(&SUBMISSIONS)).await
     }
 
     /// Shows whether Kafka is there, until `shutdown`: as a metric, in the log, and in `readiness` where there is one. The embedded
@@ -115,7 +115,7 @@ async fn open_embedded(config: &Config) -> Result<Arc<EmbeddedLog>, LogError> {
         in_flight_max_bytes: config.log.in_flight_max_bytes,
     })?;
     for (topic, group) in [(&SUBMISSIONS, NORMALIZER_GROUP), (&NORMALIZED, WRITER_GROUP), (&AUDIT, AUDIT_GROUP)] {
-        log.declare(topic).await?;
+        log.declare(&config.log.kept(topic)).await?;
         // Registered before anything is appended: from here on retention spares what the group has not committed, however long
         // its role takes to start.
         drop(log.consumer(topic.name, group).await?);

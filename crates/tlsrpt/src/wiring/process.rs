@@ -120,7 +120,8 @@ impl Process<'_> {
     pub(super) async fn declare(&mut self, topics: &[&Topic]) -> anyhow::Result<Option<()>> {
         let log = Arc::clone(&self.log);
         for topic in topics {
-            if self.patiently(|error: &LogError| matches!(error, LogError::Unavailable { .. }), || log.declare(topic)).await?.is_none() {
+            let topic = self.config.log.kept(topic);
+            if self.patiently(|error: &LogError| matches!(error, LogError::Unavailable { .. }), || log.declare(&topic)).await?.is_none() {
                 return Ok(None);
             }
         }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
-use tlsrpt_query::{AdminKey, Adoption, Claims, Fates, Parts, Query, QueryMetrics, Verdicts};
+use tlsrpt_query::{AdminKey, Adoption, Claims, Erasures, Fates, Parts, Query, QueryMetrics, Retention, Verdicts};
 use tlsrpt_record::{AUDIT, NORMALIZED, SUBMISSIONS};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
@@ -48,6 +48,18 @@ pub(super) async fn start(
     let shutdown = process.shutdown.clone();
     process.roles.start("verdicts", async {
         verdicts.run(shutdown).await;
+        Ok(())
+    });
+    let erasures = Erasures::register(store.clone(), Arc::clone(&registry), Arc::clone(&log), &config.query, &process.metrics)?;
+    let shutdown = process.shutdown.clone();
+    process.roles.start("erasures", async {
+        erasures.run(shutdown).await;
+        Ok(())
+    });
+    let retention = Retention::register(store.clone(), Arc::clone(&registry), &config.query, &process.metrics)?;
+    let shutdown = process.shutdown.clone();
+    process.roles.start("retention", async {
+        retention.run(shutdown).await;
         Ok(())
     });
     let parts = Parts { store, registry, log, admin_key: Some(AdminKey::new(admin_key.reveal())?), claims, metrics };

@@ -134,15 +134,15 @@ async fn target(config: &Config, args: &ImportArgs, asks_servers: bool) -> anyho
         anyhow::ensure!(dir.is_dir(), "there is no data directory {}: give the one of the service with --data-dir", dir.display());
     }
     let log = OpenLog::open(config).await.context("open the log; without --into-log the service that has it takes the import")?;
-    declare(&log, args).await?;
+    declare(&log, config, args).await?;
     Ok(Target::Log(log))
 }
 
 /// Declares the topic, waiting for a Kafka that is away.
-async fn declare(log: &OpenLog, args: &ImportArgs) -> anyhow::Result<()> {
+async fn declare(log: &OpenLog, config: &Config, args: &ImportArgs) -> anyhow::Result<()> {
     let (started, mut backoff) = (Instant::now(), Backoff::default());
     loop {
-        match log.declare_submissions().await {
+        match log.declare_submissions(config).await {
             Err(error @ LogError::Unavailable { .. }) if started.elapsed().as_secs() < args.patience_s => {
                 eprintln!("tlsrpt: waiting, for {} s at most (--patience-s): {error}", args.patience_s);
                 tokio::time::sleep(backoff.next_wait()).await;
