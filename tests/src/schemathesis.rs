@@ -11,7 +11,7 @@ const LOCK: &str = include_str!("../../scripts/schemathesis/requirements.lock");
 /// One run over some of the operations of an API.
 pub struct Schemathesis {
     command: Command,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Schemathesis {
@@ -34,13 +34,23 @@ impl Schemathesis {
         command.args(["--header", &format!("Authorization: Bearer {key}"), "--checks", "all"]);
         command.args(["--phases", "examples,coverage,fuzzing,stateful", "--continue-on-failure", "--no-color"]);
         command.args(["--generation-database", "none", "--request-timeout", "60"]);
-        Self { command, _dir: dir }
+        Self { command, dir }
     }
 
     /// Draws by this seed, so many requests an operation at most: the same seed makes the same requests.
     #[must_use]
     pub fn drawing(mut self, seed: u64, examples_max: usize) -> Self {
         self.command.args(["--seed", &seed.to_string(), "--max-examples", &examples_max.to_string()]);
+        self
+    }
+
+    /// What it is told of single operations, in its own configuration language.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    #[must_use]
+    pub fn configured(self, toml: &str) -> Self {
+        std::fs::write(self.dir.path().join("schemathesis.toml"), toml).unwrap();
         self
     }
 

@@ -81,7 +81,12 @@ pub(crate) fn lines() -> Schema {
     string().into()
 }
 
+/// Bytes, one at least.
+pub(crate) fn payload() -> Schema {
+    string().content_encoding("binary").min_length(Some(1)).into()
+}
+
 /// Text as it is, for instance this.
 pub(crate) fn lines_such_as(example: &str) -> Schema {
-    string().examples([example]).into()
+    string().min_length(Some(1)).examples([example]).into()
 }

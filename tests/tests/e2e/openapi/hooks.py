@@ -17,6 +17,11 @@ PERIOD_MAX_DAYS = 3_660
 SORTS = {"failed_sessions", "first_seen", "last_seen"}
 
 
+@schemathesis.serializer("application/x-ndjson")
+def lines(context, value):
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     if case.meta is None or not case.meta.generation.mode.is_positive:

@@ -6,6 +6,7 @@ use tlsrpt_query::{Audience, routes};
 use tlsrpt_tests::{Encoding, Generator, Schemathesis, Setup, Size, caught_up};
 
 const HOOKS: &str = include_str!("hooks.py");
+const CONFIG: &str = include_str!("schemathesis.toml");
 const SEED: u64 = 8460;
 /// Requests of each operation in a phase.
 const EXAMPLES_MAX: usize = 10;
@@ -30,7 +31,10 @@ async fn the_api_keeps_to_its_own_description_whatever_a_tenant_or_an_operator_a
 
     let url = format!("http://{}", service.query_address());
     for (path, key) in [("/v1/", acme.key), ("/admin/v1/", service.admin_key())] {
-        let run = Schemathesis::new(&url, &key, path, HOOKS).drawing(SEED, EXAMPLES_MAX).variable("TLSRPT_KNOWN", &known.to_string());
+        let run = Schemathesis::new(&url, &key, path, HOOKS)
+            .configured(CONFIG)
+            .drawing(SEED, EXAMPLES_MAX)
+            .variable("TLSRPT_KNOWN", &known.to_string());
         let tried = run.finds_nothing();
         let is_operators = path.starts_with("/admin");
         let routes = routes().filter(|route| matches!(route.audience, Audience::Operator(_)) == is_operators).count();
