@@ -48,7 +48,7 @@ impl Argument for Payload {
         // By content and never by the media type, which is why JSON is not named: what is none is taken in all the same.
         draft.bytes(
             [
-                ("application/octet-stream", schemas::lines_such_as(REPORT)),
+                ("application/octet-stream", schemas::payload_such_as(REPORT)),
                 ("application/tlsrpt+gzip", schemas::payload()),
                 ("message/rfc822", schemas::payload()),
             ],

@@ -86,7 +86,12 @@ pub(crate) fn payload() -> Schema {
     string().content_encoding("binary").min_length(Some(1)).into()
 }
 
+/// Bytes, one at least, for instance this text.
+pub(crate) fn payload_such_as(example: &str) -> Schema {
+    string().min_length(Some(1)).examples([example]).into()
+}
+
 /// Text as it is, for instance this.
 pub(crate) fn lines_such_as(example: &str) -> Schema {
-    string().min_length(Some(1)).examples([example]).into()
+    string().examples([example]).into()
 }
