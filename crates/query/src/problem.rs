@@ -296,3 +296,17 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_problem_is_in_the_documentation_with_its_status() {
+        let docs = include_str!("../../../docs/api.md");
+        for kind in Kind::ALL {
+            let row = format!("| {} | `{}` |", kind.status().as_u16(), kind.slug());
+            assert!(docs.contains(&row), "docs/api.md has no row that begins {row:?}");
+        }
+    }
+}
