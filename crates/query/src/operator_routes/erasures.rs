@@ -8,12 +8,13 @@ use tlsrpt_report::UnixMillis;
 use tlsrpt_store::{Cleared, Erasure, ErasureState};
 use utoipa::ToSchema;
 
+use super::tenants::by_id;
 use crate::{
     auth::Support,
     parameters::{Asked, Nothing, Page},
     path_segments::Segments,
     pending::Stage,
-    problem::{Kind, Problem},
+    problem::Problem,
 };
 
 /// What became of the rows of one table.
@@ -107,15 +108,7 @@ pub(crate) struct Erasures {
 }
 
 pub(crate) async fn list(support: Support, Asked(page): Asked<Page>) -> Result<Json<Erasures>, Problem> {
-    let after = page.cursor.as_deref().map(TenantId::parse).transpose().map_err(|_| {
-        Problem::new(Kind::InvalidCursor, "Give the `next_cursor` of the page before, or leave `cursor` out to start from the beginning.")
-            .naming("cursor")
-    })?;
-    // One more than asked tells whether another page follows.
-    let mut deleted = support.registry().deleted(after.as_ref(), page.limit + 1);
-    let more = deleted.len() > page.limit;
-    deleted.truncate(page.limit);
-    let next_cursor = deleted.last().filter(|_| more).map(|tenant| tenant.id.as_str().to_owned());
+    let (deleted, next_cursor) = by_id(&page, |after, limit| support.registry().deleted(after, limit), |tenant| &tenant.id)?;
     Ok(Json(Erasures { erasures: entries(&support, deleted).await?, next_cursor }))
 }
 

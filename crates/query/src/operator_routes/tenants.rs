@@ -78,15 +78,7 @@ pub(crate) async fn create(
 }
 
 pub(crate) async fn list(support: Support, Asked(page): Asked<Page>) -> Result<Json<Tenants>, Problem> {
-    let after = page.cursor.as_deref().map(TenantId::parse).transpose().map_err(|_| {
-        Problem::new(Kind::InvalidCursor, "Give the `next_cursor` of the page before, or leave `cursor` out to start from the beginning.")
-            .naming("cursor")
-    })?;
-    // One more than asked tells whether another page follows.
-    let mut tenants = support.registry().tenants(after.as_ref(), page.limit + 1);
-    let more = tenants.len() > page.limit;
-    tenants.truncate(page.limit);
-    let next_cursor = tenants.last().filter(|_| more).map(|tenant| tenant.id.as_str().to_owned());
+    let (tenants, next_cursor) = by_id(&page, |after, limit| support.registry().tenants(after, limit), |tenant| &tenant.id)?;
     Ok(Json(Tenants { tenants: tenants.into_iter().map(TenantEntry::from).collect(), next_cursor }))
 }
 
@@ -130,6 +122,24 @@ pub(crate) async fn remove(operator: Operator, path: Segments, _: Asked<Nothing>
     let erasure = format!("/admin/v1/erasures/{id}");
     operator.command(|registry| async move { registry.delete_tenant(&id).await }).await?;
     Ok(DoneSee(erasure))
+}
+
+/// A page of what `list` has after an id, and the cursor of the next: the last id of this one.
+pub(super) fn by_id<T>(
+    page: &Page,
+    list: impl FnOnce(Option<&TenantId>, usize) -> Vec<T>,
+    id: impl FnOnce(&T) -> &TenantId,
+) -> Result<(Vec<T>, Option<String>), Problem> {
+    let after = page.cursor.as_deref().map(TenantId::parse).transpose().map_err(|_| {
+        Problem::new(Kind::InvalidCursor, "Give the `next_cursor` of the page before, or leave `cursor` out to start from the beginning.")
+            .naming("cursor")
+    })?;
+    // One more than asked tells whether another page follows.
+    let mut found = list(after.as_ref(), page.limit + 1);
+    let more = found.len() > page.limit;
+    found.truncate(page.limit);
+    let next_cursor = found.last().filter(|_| more).map(|last| id(last).as_str().to_owned());
+    Ok((found, next_cursor))
 }
 
 /// The tenant that the path names.
