@@ -87,7 +87,12 @@ async fn what_the_log_does_not_take_is_never_answered_with_250() {
     }
     assert_eq!(edge.metric("tlsrpt_edge_acknowledged_total", &[]), 0.0);
     edge.faults.set(Mode::There);
-    let id = taken(&MailClient::connect(&edge).await.deliver(&address).await);
+    let mut replies = Vec::new();
+    // A log that is there may be slow too, on a busy machine: then the client does as it is told.
+    while replies.last().is_none_or(|reply: &String| reply.starts_with("451 4.3.0 ")) && replies.len() < 100 {
+        replies.push(MailClient::connect(&edge).await.deliver(&address).await);
+    }
+    let id = taken(&replies.pop().unwrap());
     assert!(edge.on_the_log().await.0.contains(&id));
 }
 
