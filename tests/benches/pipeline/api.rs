@@ -10,7 +10,7 @@ use std::{
 use tlsrpt_log::{Delivered, EmbeddedConfig, EmbeddedLog, Log, Position};
 use tlsrpt_normalizer::{Setting, normalize};
 use tlsrpt_query::{Claims, Parts, Query, QueryConfig, QueryMetrics};
-use tlsrpt_record::{NORMALIZED, RECORD_MAX_BYTES, SUBMISSIONS, Submission, TenantId};
+use tlsrpt_record::{AUDIT, NORMALIZED, RECORD_MAX_BYTES, SUBMISSIONS, Submission, TenantId};
 use tlsrpt_registry::{NewKey, Registry, Scopes};
 use tlsrpt_report::{Day, Domain};
 use tlsrpt_store::{FailureDimension, FailureOrder, Filter, SeriesDimension, Step, Store, StoreError, TenantQueries, embedded};
@@ -29,8 +29,11 @@ const REPORTERS: usize = 20;
 const AIM: f64 = 1.5;
 /// More points than any series here has.
 const POINTS_MAX: usize = 100_000;
-/// How often each route is asked.
-const ASKED: usize = 40;
+/// How often each route is asked; with so few the 99th percentile is the slowest.
+const ASKED: usize = 10;
+/// A page of the bare export.
+const EXPORT_PAGE_ROWS: usize = 1_000;
+const EXPORT_PAGE_BYTES: usize = 8 << 20;
 /// The last reported day: 2026-05-13.
 const LAST: Day = Day(20_586);
 
@@ -49,7 +52,7 @@ async fn measure() {
     let config = EmbeddedConfig { dir: dir.path().join("log"), record_max_bytes: RECORD_MAX_BYTES, in_flight_max_bytes: 512 << 20 };
     let embedded_log = EmbeddedLog::open(config).unwrap();
     let log: Arc<dyn Log> = Arc::clone(&embedded_log) as Arc<dyn Log>;
-    for topic in [&SUBMISSIONS, &NORMALIZED] {
+    for topic in [&SUBMISSIONS, &NORMALIZED, &AUDIT] {
         log.declare(topic).await.unwrap();
     }
     let registry = Registry::open(Arc::clone(&log)).await.unwrap();
@@ -184,6 +187,25 @@ async fn routes(tenant: &str, http: &Asker, queries: &TenantQueries) {
     line(&format!("/v1/reports?{period}&limit=100"), &async || queries.reports(filter, 100, None).await.map(drop)).await;
     line(&format!("/v1/reports/{key}"), &async || queries.report(report_key).await.map(drop)).await;
     line(&format!("/v1/reports/{key}/raw"), &async || queries.raw(report_key).await.map(drop)).await;
+    // Of one day: a whole export takes as long as it is large.
+    let day = &Filter::period(LAST, LAST);
+    line(&format!("/v1/export?from={LAST}&to={LAST}"), &async || {
+        let mut after = None;
+        loop {
+            after = queries.export(day, after.as_ref(), EXPORT_PAGE_ROWS, EXPORT_PAGE_BYTES).await?.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    })
+    .await;
+    // It ends today, so it has to be long to hold the same reports. The result types are not asked for: no query is behind them.
+    let by = [FailureDimension::Domain, FailureDimension::ResultType];
+    line("/v1/metrics?days=3660", &async || {
+        let (figures, failures) = (queries.domains(filter), queries.failures(filter, &by, FailureOrder::default()));
+        tokio::try_join!(figures, failures, queries.summary(filter)).map(drop)
+    })
+    .await;
 }
 
 /// A question to the database, asked again and again.
