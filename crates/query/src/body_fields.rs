@@ -1,6 +1,6 @@
 //! What stands in a request's body, or in a line of one: a JSON object of texts, numbers, lists and objects.
 
-use std::{marker::PhantomData, ops::RangeInclusive};
+use std::{fmt::Display, marker::PhantomData, ops::RangeInclusive};
 
 use axum::extract::{FromRequest, Request};
 use serde_json::{Map, Value};
@@ -50,6 +50,16 @@ impl Fields {
     /// The text of a field that must be there.
     pub(crate) fn text(&self, name: &'static str) -> Result<&str, Problem> {
         self.optional_text(name)?.ok_or_else(|| invalid(name, format!("The field `{name}` is missing.")))
+    }
+
+    /// The text of a field that must be there, read by `read`.
+    pub(crate) fn read<T, E: Display>(&self, name: &'static str, read: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Problem> {
+        read(self.text(name)?).map_err(|error| invalid(name, sentence(&error)))
+    }
+
+    /// What something is called.
+    pub(crate) fn name(&self) -> Result<String, Problem> {
+        Ok(self.text("name")?.trim().to_owned())
     }
 
     /// The text of a field that may be missing.

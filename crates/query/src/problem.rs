@@ -14,6 +14,9 @@ use utoipa::{
     openapi::{Object, ObjectBuilder, Type},
 };
 
+/// Media type of a problem (RFC 9457 3).
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
 /// Declares the kinds once: variant, status, last segment of the `type`, title.
 macro_rules! kinds {
     ($($variant:ident = $status:ident $slug:literal: $title:literal,)+) => {
@@ -283,7 +286,7 @@ impl IntoResponse for Problem {
         // Strings and a number always serialise.
         let mut response = (self.kind.status(), serde_json::to_vec(&body).unwrap_or_default()).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

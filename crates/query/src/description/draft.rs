@@ -23,9 +23,6 @@ use crate::{
     routes::Audience,
 };
 
-/// Media type of a problem (RFC 9457 3).
-const PROBLEM: &str = "application/problem+json";
-
 /// What is known of an operation so far.
 pub(crate) struct Draft<'c> {
     config: &'c QueryConfig,
@@ -62,10 +59,9 @@ impl<'c> Draft<'c> {
     pub(crate) fn segments(&mut self) {
         let names = self.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
         for name in names {
-            let segment = path::segment(self.path, name);
-            self.schemas.extend(segment.schemas);
+            let (about, schema) = path::segment(self, self.path, name);
             let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
-            self.add(|operation| operation.parameter(parameter.description(Some(segment.about)).schema(Some(segment.schema))));
+            self.add(|operation| operation.parameter(parameter.description(Some(about)).schema(Some(schema))));
         }
         self.may_fail(&[Kind::NotFound]);
     }
@@ -99,11 +95,12 @@ impl<'c> Draft<'c> {
 
     /// Its body: a JSON object, which may be left out when no field of it is required.
     pub(crate) fn fields<T: ToSchema>(&mut self, is_required: bool) {
-        let content = Content::new(Some(self.named::<T>()));
+        let mut schema = T::schema();
         // What is not known here is refused.
-        if let Some((_, RefOr::T(Schema::Object(fields)))) = self.schemas.iter_mut().find(|(name, _)| *name == T::name()) {
+        if let RefOr::T(Schema::Object(fields)) = &mut schema {
             fields.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
         }
+        let content = Content::new(Some(self.refer::<T>(schema)));
         self.request_body([("application/json", content)], is_required);
         self.may_fail(&[Kind::InvalidBody, Kind::UnknownField, Kind::BodyTooLarge]);
     }
@@ -150,9 +147,13 @@ impl<'c> Draft<'c> {
     }
 
     /// A reference to the schema of `T`, which goes among the document's.
-    fn named<T: ToSchema>(&mut self) -> RefOr<Schema> {
+    pub(super) fn named<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        self.refer::<T>(T::schema())
+    }
+
+    fn refer<T: ToSchema>(&mut self, schema: RefOr<Schema>) -> RefOr<Schema> {
         let name = name_of::<T>();
-        self.schemas.push((name.clone(), T::schema()));
+        self.schemas.push((name.clone(), schema));
         T::schemas(&mut self.schemas);
         Ref::from_schema_name(name).into()
     }
@@ -170,7 +171,7 @@ impl<'c> Draft<'c> {
         for (status, kinds) in problems {
             let content = ContentBuilder::new().schema(Some(self.named::<problem::Body<'static>>()));
             let lines: Vec<String> = kinds.iter().map(|kind| format!("`{}`: {}.", kind.slug(), kind.title())).collect();
-            let response = ResponseBuilder::new().description(lines.join(" ")).content(PROBLEM, content.build());
+            let response = ResponseBuilder::new().description(lines.join(" ")).content(problem::MEDIA_TYPE, content.build());
             self.responses.insert(status, response);
         }
         let responses = self.responses.into_iter().map(|(status, response)| (status.to_string(), response.build()));

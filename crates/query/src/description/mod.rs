@@ -12,5 +12,5 @@ pub(crate) mod schemas;
 
 pub(crate) use document::Summary;
 pub(crate) use draft::{Draft, inline};
-pub(crate) use operation::{Accepted, Argument, Claimed, Created, Described, Done, DoneSee, Media, Sent};
+pub(crate) use operation::{Accepted, Argument, Claimed, Created, Described, Done, DoneSee, Media, NDJSON, Sent};
 pub(crate) use page::router;

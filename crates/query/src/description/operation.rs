@@ -121,6 +121,9 @@ impl Answer for DoneSee {
     }
 }
 
+/// A JSON object a line.
+pub(crate) const NDJSON: &str = "application/x-ndjson";
+
 /// The media types that a route answers in, none of them JSON made from a type of ours.
 pub(crate) trait Media {
     /// What it is, in a sentence.

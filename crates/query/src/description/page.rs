@@ -3,7 +3,10 @@
 //! The page is Swagger UI, whose files are part of the program: a browser fetches nothing from elsewhere, and its security policy
 //! lets it.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
 
 use axum::{
     Router,
@@ -68,12 +71,16 @@ async fn file(Path(name): Path<String>) -> Result<Response, Problem> {
         // The page itself, and maps of sources that nobody here reads.
         _ => return Err(no_such_file()),
     };
-    Ok(with_policy(media_type, ui_file(&name)?.into_owned()))
+    Ok(with_policy(media_type, ui_file(&name)?))
 }
 
-fn ui_file(name: &str) -> Result<std::borrow::Cow<'static, [u8]>, Problem> {
+fn ui_file(name: &str) -> Result<Bytes, Problem> {
     match serve(name, Arc::clone(&UI)) {
-        Ok(Some(file)) => Ok(file.bytes),
+        // Most stand in the program, and are sent from there.
+        Ok(Some(file)) => Ok(match file.bytes {
+            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+            Cow::Owned(bytes) => bytes.into(),
+        }),
         Ok(None) => Err(no_such_file()),
         Err(error) => Err(Problem::internal("show the description", error.as_ref())),
     }

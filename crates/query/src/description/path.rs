@@ -2,37 +2,17 @@
 
 use tlsrpt_record::{SubmissionId, TenantId};
 use tlsrpt_report::{Domain, ReportKey};
-use utoipa::{
-    ToSchema,
-    openapi::{ObjectBuilder, Ref, RefOr, Schema, Type},
-};
+use utoipa::openapi::{RefOr, Schema};
 
-/// One segment.
-pub(super) struct Segment {
-    pub(super) about: &'static str,
-    pub(super) schema: RefOr<Schema>,
-    /// What the schema refers to.
-    pub(super) schemas: Vec<(String, RefOr<Schema>)>,
-}
+use super::{Draft, schemas};
 
-impl Segment {
-    fn of<T: ToSchema>(about: &'static str) -> Self {
-        let name = T::name();
-        let schemas = vec![(name.clone().into_owned(), T::schema())];
-        Self { about, schema: Ref::from_schema_name(name).into(), schemas }
-    }
-}
-
-/// The segment `{name}` of `path`.
-pub(super) fn segment(path: &str, name: &str) -> Segment {
+/// What the segment `{name}` of `path` is, and its schema.
+pub(super) fn segment(draft: &mut Draft<'_>, path: &str, name: &str) -> (&'static str, RefOr<Schema>) {
     match name {
-        "id" if path.starts_with("/admin/v1/submissions/") => Segment::of::<SubmissionId>("Id of the submission."),
-        "id" => Segment::of::<TenantId>("Id of the tenant."),
-        "domain" => Segment::of::<Domain>("The domain, in A-labels or U-labels."),
-        "report_key" => Segment::of::<ReportKey>("Identity of the report, as the list shows it."),
-        _ => {
-            let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).into();
-            Segment { about: "Id of the key, as the list shows it.", schema, schemas: Vec::new() }
-        }
+        "id" if path.starts_with("/admin/v1/submissions/") => ("Id of the submission.", draft.named::<SubmissionId>()),
+        "id" => ("Id of the tenant.", draft.named::<TenantId>()),
+        "domain" => ("The domain, in A-labels or U-labels.", draft.named::<Domain>()),
+        "report_key" => ("Identity of the report, as the list shows it.", draft.named::<ReportKey>()),
+        _ => ("Id of the key, as the list shows it.", schemas::id().into()),
     }
 }

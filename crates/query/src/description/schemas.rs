@@ -1,9 +1,9 @@
 //! Schemas of the values of parameters.
 
+use tlsrpt_registry::NAME_MAX_CHARS;
 use utoipa::openapi::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type, schema::SchemaType};
 
-use crate::config::QueryConfig;
-use crate::parameters::TEXT_MAX_CHARS;
+use crate::{config::QueryConfig, parameters::TEXT_MAX_CHARS};
 
 fn string() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
@@ -25,6 +25,11 @@ pub(crate) fn text(_: &QueryConfig) -> Schema {
     string().min_length(Some(1)).max_length(Some(TEXT_MAX_CHARS)).into()
 }
 
+/// An id of whatever form.
+pub(crate) fn id() -> Schema {
+    string().min_length(Some(1)).into()
+}
+
 /// A network in CIDR form, or an address.
 pub(crate) fn network(_: &QueryConfig) -> Schema {
     const OCTET: &str = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
@@ -34,11 +39,11 @@ pub(crate) fn network(_: &QueryConfig) -> Schema {
     string().pattern(Some(format!("^({v4}|{v6})$"))).into()
 }
 
-/// What something is called: up to 200 characters, none of them a control character, neither first nor last a space.
+/// What something is called: up to so many characters, none of them a control character, neither first nor last a space.
 pub(crate) fn name() -> Schema {
     const INNER: &str = "[^\\x00-\\x1f\\x7f-\\x9f]";
     const OUTER: &str = "[^\\x00-\\x20\\x7f-\\xa0]";
-    string().min_length(Some(1)).max_length(Some(200)).pattern(Some(format!("^{OUTER}({INNER}*{OUTER})?$"))).into()
+    string().min_length(Some(1)).max_length(Some(NAME_MAX_CHARS)).pattern(Some(format!("^{OUTER}({INNER}*{OUTER})?$"))).into()
 }
 
 /// A UTC day.

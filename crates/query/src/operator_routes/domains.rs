@@ -12,11 +12,11 @@ use utoipa::ToSchema;
 use crate::{
     audit::Note,
     auth::{Operator, Support},
-    body_fields::{Fields, FromFields, Given, invalid},
+    body_fields::{Fields, FromFields, Given},
     description::{Claimed, Done},
     parameters::{Asked, Nothing},
     path_segments::Segments,
-    problem::{Problem, sentence},
+    problem::Problem,
 };
 
 #[derive(Serialize, ToSchema)]
@@ -48,7 +48,7 @@ pub(crate) struct Claim {
 impl FromFields for Claim {
     const NAMES: &'static [&'static str] = &["domain"];
     fn read(fields: &Fields) -> Result<Self, Problem> {
-        Ok(Self { domain: Domain::parse(fields.text("domain")?).map_err(|error| invalid("domain", sentence(&error)))? })
+        Ok(Self { domain: fields.read("domain", Domain::parse)? })
     }
 }
 
@@ -116,8 +116,7 @@ pub(crate) struct Transfer {
 impl FromFields for Transfer {
     const NAMES: &'static [&'static str] = &["to", "history"];
     fn read(fields: &Fields) -> Result<Self, Problem> {
-        let to = TenantId::parse(fields.text("to")?).map_err(|error| invalid("to", sentence(&error)))?;
-        Ok(Self { to, history: fields.word("history", HISTORIES)? })
+        Ok(Self { to: fields.read("to", TenantId::parse)?, history: fields.word("history", HISTORIES)? })
     }
 }
 

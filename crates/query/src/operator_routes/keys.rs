@@ -107,7 +107,7 @@ impl FromFields for WantedKey {
     const NAMES: &'static [&'static str] = &["name", "scopes", "expires_at"];
     fn read(fields: &Fields) -> Result<Self, Problem> {
         Ok(Self {
-            name: fields.text("name")?.trim().to_owned(),
+            name: fields.name()?,
             scopes: fields.words("scopes", &Scope::ALL.map(|scope| (scope.as_str(), scope)))?,
             expires_at: fields.moment("expires_at")?,
         })

@@ -32,7 +32,7 @@ use super::keys::{KeyEntry, NewEntry, WantedKey};
 use crate::{
     auth::{App, Operator},
     body_fields::{Fields, FromFields as _, invalid},
-    description::{Argument, Draft, Media, Sent, schemas},
+    description::{Argument, Draft, Media, NDJSON, Sent, schemas},
     parameters::{Asked, Nothing},
     problem::{self, Kind, Problem, sentence},
 };
@@ -77,8 +77,6 @@ enum Outcome {
     /// Neither this line nor any after it was done, for a reason that is not the line's.
     Stopped,
 }
-
-const NDJSON: &str = "application/x-ndjson";
 
 /// An answer for each line.
 pub(crate) enum Outcomes {}
@@ -182,7 +180,7 @@ impl<'a> Answer<'a> {
 /// Reads a line.
 fn read(line: &[u8]) -> Result<Onboarding, Problem> {
     let fields = Fields::parse(line)?.known(LINE_FIELDS)?;
-    let tenant = TenantId::parse(fields.text("tenant")?).map_err(|error| invalid("tenant", sentence(&error)))?;
+    let tenant = fields.read("tenant", TenantId::parse)?;
     let name = fields.optional_text("name")?.map(|name| name.trim().to_owned());
     let (domains, keys) = (one_or_list(&fields, "domain", "domains")?, one_or_list(&fields, "key", "keys")?);
     if name.is_none() && domains.is_empty() && keys.is_empty() {

@@ -60,7 +60,7 @@ impl FromFields for WantedOperatorKey {
     const NAMES: &'static [&'static str] = &["name", "role", "expires_at"];
     fn read(fields: &Fields) -> Result<Self, Problem> {
         Ok(Self {
-            name: fields.text("name")?.trim().to_owned(),
+            name: fields.name()?,
             role: fields.word("role", &Role::ALL.map(|role| (role.as_str(), role)))?,
             expires_at: fields.moment("expires_at")?,
         })

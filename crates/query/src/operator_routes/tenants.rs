@@ -9,11 +9,11 @@ use utoipa::ToSchema;
 use crate::{
     audit::Note,
     auth::{Operator, Support},
-    body_fields::{Fields, FromFields, Given, invalid},
+    body_fields::{Fields, FromFields, Given},
     description::{Created, DoneSee, schemas},
     parameters::{Asked, Nothing, Page},
     path_segments::Segments,
-    problem::{Kind, Problem, sentence},
+    problem::{Kind, Problem},
 };
 
 #[derive(Serialize, ToSchema)]
@@ -59,8 +59,7 @@ pub(crate) struct NewTenant {
 impl FromFields for NewTenant {
     const NAMES: &'static [&'static str] = &["id", "name"];
     fn read(fields: &Fields) -> Result<Self, Problem> {
-        let id = TenantId::parse(fields.text("id")?).map_err(|error| invalid("id", sentence(&error)))?;
-        Ok(Self { id, name: fields.text("name")?.trim().to_owned() })
+        Ok(Self { id: fields.read("id", TenantId::parse)?, name: fields.name()? })
     }
 }
 
@@ -99,7 +98,7 @@ pub(crate) struct NewName {
 impl FromFields for NewName {
     const NAMES: &'static [&'static str] = &["name"];
     fn read(fields: &Fields) -> Result<Self, Problem> {
-        Ok(Self { name: fields.text("name")?.trim().to_owned() })
+        Ok(Self { name: fields.name()? })
     }
 }
 

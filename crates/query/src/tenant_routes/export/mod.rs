@@ -17,7 +17,7 @@ use super::narrow::{filter, filters};
 use crate::{
     auth::{self, TenantKey},
     config::QueryConfig,
-    description::{Media, Sent, schemas},
+    description::{Media, NDJSON, Sent, schemas},
     parameters::{Asked, CURSOR, Continuation, FromParameters, Parameter, Parameters},
     problem::Problem,
 };
@@ -56,14 +56,14 @@ impl Media for ReportLines {
     const ABOUT: &'static str = "Every report of the filter with its failures, a line each; each line has the cursor to go on from. It is whole \
                                  when the chunked body ends.";
     fn types() -> Vec<(&'static str, Schema)> {
-        vec![("application/x-ndjson", schemas::lines()), ("text/csv", schemas::lines())]
+        vec![(NDJSON, schemas::lines()), ("text/csv", schemas::lines())]
     }
 }
 
 pub(crate) async fn answer(key: TenantKey<auth::Export>, Asked(asked): Asked<Export>) -> Result<Sent<ReportLines>, Problem> {
     let slot = key.export_slot()?;
     let (media_type, file) = match asked.format {
-        Format::Ndjson => ("application/x-ndjson", "tlsrpt-export.ndjson"),
+        Format::Ndjson => (NDJSON, "tlsrpt-export.ndjson"),
         Format::Csv => ("text/csv; charset=utf-8; header=present", "tlsrpt-export.csv"),
     };
     Ok(Sent::new(media_type, stream::start(key.queries, asked, slot).await?).named(file))
