@@ -61,6 +61,11 @@ impl Caller {
         self.request("POST", path, Some(body.to_string().into_bytes())).await
     }
 
+    /// PATCH with a JSON body.
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.request("PATCH", path, Some(body.to_string().into_bytes())).await
+    }
+
     /// DELETE.
     pub async fn delete(&self, path: &str) -> Answer {
         self.request("DELETE", path, None).await

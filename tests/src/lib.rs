@@ -26,6 +26,7 @@ mod prometheus;
 mod proxy;
 mod reckoning;
 mod reports;
+pub mod rollout;
 mod schemathesis;
 mod sent;
 mod service;

@@ -28,7 +28,7 @@ pub struct Policy {
     pub domain: String,
     /// `policy-type`.
     pub policy_type: &'static str,
-    /// MTA-STS mode, of a policy of type `sts`.
+    /// MTA-STS mode, of a policy of type `sts`; empty when it could not be fetched.
     pub mode: &'static str,
     /// `total-successful-session-count`.
     pub successful: u64,
@@ -97,6 +97,8 @@ impl Policy {
     fn document(&self) -> Value {
         let mut policy = json!({"policy-type": self.policy_type, "policy-domain": self.domain});
         match self.policy_type {
+            // A policy that could not be fetched has no text.
+            "sts" if self.mode.is_empty() => {}
             "sts" => {
                 policy["policy-string"] =
                     json!(["version: STSv1", format!("mode: {}", self.mode), format!("mx: *.{}", self.domain), "max_age: 604800"]);

@@ -20,6 +20,11 @@ pub struct Readiness {
     pub since: Option<Day>,
     /// The next step; null in `enforce`, after which there is none.
     pub next: Option<NextStep>,
+    /// The first day of those that the verdict rests on: of the stage and of the quiet that it asks for, but of a long stage no more
+    /// than 28, or what the rule asks for; the last is the day itself.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub rests_from: Day,
 }
 
 /// The next state, and what is missing before it.
@@ -67,19 +72,48 @@ pub enum MissingCode {
     PolicyEnforce,
 }
 
+/// Days of a long stage that evidence is shown of.
+const SHOWN_DAYS: u16 = 28;
+
 impl Readiness {
     /// The verdict as of `day`, from what was reported of days up to it.
     #[must_use]
     pub fn at(facts: &Facts, rule: &Rule, day: Day) -> Self {
         let stage = Stage::at(facts, rule, day);
         let state = state(stage.as_ref(), rule, day);
-        Self { state, since: since(facts, rule, day, state), next: next(state, stage.as_ref(), rule, day) }
+        Self {
+            state,
+            since: since(facts, rule, day, state),
+            next: next(state, stage.as_ref(), rule, day),
+            rests_from: rests_from(stage.as_ref(), rule, day),
+        }
     }
+}
+
+fn rests_from(stage: Option<&Stage>, rule: &Rule, day: Day) -> Day {
+    let Some(stage) = stage.filter(|stage| is_known(stage, rule, day)) else { return last_days(rule.silent_days, day) };
+    let quiet_days = match stage.kind {
+        Kind::Baseline => 1,
+        Kind::Testing => rule.testing_days,
+        Kind::Enforce => rule.quiet_days,
+    };
+    let most_days = SHOWN_DAYS.max(rule.baseline_days).max(rule.testing_days).max(rule.quiet_days);
+    stage.first.min(last_days(quiet_days, day)).max(last_days(most_days, day))
+}
+
+/// The first of the last `days` days up to `day`.
+fn last_days(days: u16, day: Day) -> Day {
+    day.plus(1 - i32::from(days.max(1)))
+}
+
+/// Whether it was reported of lately.
+fn is_known(stage: &Stage, rule: &Rule, day: Day) -> bool {
+    days_since(stage.last, day) < i64::from(rule.silent_days)
 }
 
 /// The state of a domain whose newest days make this stage.
 fn state(stage: Option<&Stage>, rule: &Rule, day: Day) -> State {
-    let Some(stage) = stage.filter(|stage| days_since(stage.last, day) < i64::from(rule.silent_days)) else { return State::NoReports };
+    let Some(stage) = stage.filter(|stage| is_known(stage, rule, day)) else { return State::NoReports };
     match stage.kind {
         Kind::Baseline if is_long_enough(stage, rule, rule.baseline_days, day) => State::ReadyForTesting,
         Kind::Baseline => State::Baseline,

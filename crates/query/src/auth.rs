@@ -10,9 +10,10 @@ use axum::{
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tlsrpt_advisor::Rule;
 use tlsrpt_record::TenantId;
 use tlsrpt_registry::{ClaimedDomain, CommandError, Registry, Role, Scope, Scopes};
-use tlsrpt_report::Trust;
+use tlsrpt_report::{Domain, Trust};
 use tlsrpt_store::{Store, TenantQueries};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -29,6 +30,7 @@ use crate::{
     pending::Pipeline,
     problem::{Kind, Problem},
     rates::Rates,
+    readiness::rule_of,
     request_scope::RequestScope,
     routes::Audience,
 };
@@ -333,6 +335,23 @@ impl<S> TenantKey<S> {
     /// The least trust with which a report counts for the tenant; all count when none.
     pub(crate) fn minimum_trust(&self) -> Option<Trust> {
         self.app.0.registry.tenant(&self.tenant)?.settings.minimum_trust
+    }
+
+    /// Whether a name is at or below a domain of the tenant's, and of nobody else's that is closer.
+    ///
+    /// # Errors
+    /// 404: whether somebody else has it is not told.
+    pub(crate) fn must_own(&self, domain: &Domain) -> Result<(), Problem> {
+        if self.app.0.registry.owner_of(domain).as_ref() == Some(&self.tenant) {
+            return Ok(());
+        }
+        Err(Problem::not_found("The path's domain is none of the tenant's: `GET /v1/domains` lists them.").naming(domain.as_str()))
+    }
+
+    /// The rule by which the tenant's domains get ready.
+    pub(crate) fn rule(&self, service: &Rule) -> Rule {
+        let settings = self.app.0.registry.tenant(&self.tenant).map(|tenant| tenant.settings).unwrap_or_default();
+        rule_of(service, &settings.rule)
     }
 
     /// The request's place among those of tenants that are worked on. What goes on for the request after its handler is done keeps a

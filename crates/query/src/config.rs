@@ -4,6 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use tlsrpt_advisor::Rule;
 
 use crate::oidc::OidcConfig;
 
@@ -79,6 +80,8 @@ pub struct QueryConfig {
     pub erasure_interval_ms: u64,
     /// Wait between looks for rows that a tenant's retention has passed, milliseconds.
     pub retention_interval_ms: u64,
+    /// The numbers of the rule by which domains get ready for MTA-STS; a tenant may have others.
+    pub readiness: Rule,
     /// The issuer whose tokens open to tenants what their keys do; without it there are keys alone.
     pub oidc: Option<OidcConfig>,
 }
@@ -120,6 +123,7 @@ impl Default for QueryConfig {
             deferred_max_submissions: 500,
             erasure_interval_ms: 30_000,
             retention_interval_ms: 3_600_000,
+            readiness: Rule::default(),
             oidc: None,
         }
     }

@@ -40,6 +40,7 @@ mod path_segments;
 mod pending;
 mod problem;
 mod rates;
+mod readiness;
 mod request_scope;
 mod reuse;
 mod routes;

@@ -38,6 +38,6 @@ pub use onboard::{Onboarded, Onboarding};
 pub use registry::Registry;
 pub use scope::{Role, Scope, Scopes};
 pub use secret::ADDRESS_CHARS;
-pub use settings::{RETENTION_MAX_DAYS, RetentionDays, RetentionError, SettingsChange, TenantSettings};
+pub use settings::{RETENTION_MAX_DAYS, RetentionDays, RetentionError, RuleSettings, SettingsChange, TenantSettings};
 pub use tlsrpt_record::{TenantId, TenantIdError};
 pub use view::is_expired;

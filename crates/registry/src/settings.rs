@@ -45,6 +45,33 @@ impl From<RetentionDays> for u16 {
     }
 }
 
+/// The numbers of the rule by which domains get ready for MTA-STS; what is not set follows the service's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RuleSettings {
+    /// Days of reports without a policy before `testing`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline_days: Option<u16>,
+    /// Days of `testing` without a blocking failure before `enforce`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub testing_days: Option<u16>,
+    /// Days without a blocking failure after which `enforce` is no longer at risk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quiet_days: Option<u16>,
+    /// Days without a report that a stage survives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gap_max_days: Option<u16>,
+    /// Fewest sessions on which a step may rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sessions_min: Option<u64>,
+}
+
+impl RuleSettings {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A tenant's settings; what is not set follows the service's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantSettings {
@@ -54,6 +81,9 @@ pub struct TenantSettings {
     /// The least trust with which a report counts for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_trust: Option<Trust>,
+    /// By which numbers its domains get ready.
+    #[serde(default, skip_serializing_if = "RuleSettings::is_default")]
+    pub rule: RuleSettings,
 }
 
 impl TenantSettings {
@@ -69,6 +99,16 @@ pub struct SettingsChange {
     pub retention_days: Option<Option<RetentionDays>>,
     /// See [`TenantSettings::minimum_trust`].
     pub minimum_trust: Option<Option<Trust>>,
+    /// See [`RuleSettings::baseline_days`].
+    pub baseline_days: Option<Option<u16>>,
+    /// See [`RuleSettings::testing_days`].
+    pub testing_days: Option<Option<u16>>,
+    /// See [`RuleSettings::quiet_days`].
+    pub quiet_days: Option<Option<u16>>,
+    /// See [`RuleSettings::gap_max_days`].
+    pub gap_max_days: Option<Option<u16>>,
+    /// See [`RuleSettings::sessions_min`].
+    pub sessions_min: Option<Option<u64>>,
 }
 
 impl SettingsChange {
@@ -76,6 +116,13 @@ impl SettingsChange {
         TenantSettings {
             retention_days: self.retention_days.unwrap_or(settings.retention_days),
             minimum_trust: self.minimum_trust.unwrap_or(settings.minimum_trust),
+            rule: RuleSettings {
+                baseline_days: self.baseline_days.unwrap_or(settings.rule.baseline_days),
+                testing_days: self.testing_days.unwrap_or(settings.rule.testing_days),
+                quiet_days: self.quiet_days.unwrap_or(settings.rule.quiet_days),
+                gap_max_days: self.gap_max_days.unwrap_or(settings.rule.gap_max_days),
+                sessions_min: self.sessions_min.unwrap_or(settings.rule.sessions_min),
+            },
         }
     }
 }

@@ -190,6 +190,7 @@ mod hash_text {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
+    use crate::settings::RuleSettings;
 
     fn record(key: &str, value: &str) -> Record {
         Record { key: Some(key.to_owned().into()), value: value.to_owned().into(), headers: Vec::new() }
@@ -250,12 +251,29 @@ mod tests {
         }
     }
 
+    /// What came to the format with the advice on MTA-STS.
+    #[test]
+    fn a_rule_of_the_tenants_own_is_written_and_read_as_it_stands() {
+        let rule = RuleSettings { testing_days: Some(21), sessions_min: Some(5_000_000_000), ..RuleSettings::default() };
+        let settings = TenantSettings { rule, ..TenantSettings::default() };
+        let text = r#"{"state":"live","name":"Acme","address":"abc","created_at":1,"settings":{"rule":{"testing_days":21,"sessions_min":5000000000}}}"#;
+        let state = State::Tenant {
+            id: TenantId::parse("acme").unwrap(),
+            state: TenantState::Live { name: "Acme".into(), address: "abc".into(), created_at: UnixMillis(1), settings },
+        };
+        assert_eq!(state.to_record().unwrap(), record("tenant/acme", text));
+        assert_eq!(State::from_record(&record("tenant/acme", text)).unwrap(), state);
+    }
+
     /// What came to the format with scopes, expiry, settings and operators' keys.
     #[test]
     fn records_of_the_second_format_are_written_and_read_as_they_stand() {
         let tenant = TenantId::parse("acme").unwrap();
-        let settings =
-            TenantSettings { retention_days: Some(90_u64.try_into().unwrap()), minimum_trust: Some(tlsrpt_report::Trust::DkimAligned) };
+        let settings = TenantSettings {
+            retention_days: Some(90_u64.try_into().unwrap()),
+            minimum_trust: Some(tlsrpt_report::Trust::DkimAligned),
+            ..TenantSettings::default()
+        };
         let cases = [
             (
                 record(

@@ -146,6 +146,12 @@ impl ResultType {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|result| result.as_str() == name)
     }
+
+    /// Whether it says that an MTA-STS policy could not be fetched or read (RFC 8460 4.3.2.2).
+    #[must_use]
+    pub const fn is_policy_error(self) -> bool {
+        matches!(self, Self::StsPolicyFetchError | Self::StsPolicyInvalid | Self::StsWebpkiInvalid)
+    }
 }
 
 /// How a sent name matched a closed set.

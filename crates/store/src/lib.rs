@@ -39,4 +39,4 @@ pub use insert::Inserted;
 pub use layout::{ClusterName, ClusterNameError};
 pub use operator::SubmissionFilter;
 pub use store::{Store, StoreConfig};
-pub use tenant::{ExportPage, ExportPlace, Exported, TenantQueries};
+pub use tenant::{BlockingClass, ExportPage, ExportPlace, Exported, ReporterDay, TenantQueries};

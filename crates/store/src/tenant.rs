@@ -1,6 +1,9 @@
 //! Every query that a tenant's key may run. [`TenantQueries`] cannot be built without a tenant, and each of its statements has
 //! that tenant in its WHERE; behind that the engine keeps other tenants' rows away by itself ([`wall`]).
 
+mod address;
+mod blocking;
+mod daily;
 mod export;
 mod failures;
 mod figures;
@@ -15,6 +18,8 @@ use tlsrpt_record::TenantId;
 use crate::store::Store;
 use wall::Walled;
 
+pub use blocking::BlockingClass;
+pub use daily::ReporterDay;
 pub use export::{ExportPage, ExportPlace, Exported};
 pub(crate) use reports::some;
 

@@ -8,6 +8,8 @@ use tlsrpt_tests::{Caller, Detail, Encoding, Policy, Report, Setup, TenantAccess
 /// Every tenant route, `{key}` standing for a report key.
 const TENANT_ROUTES: &[&str] = &[
     "/v1/domains",
+    "/v1/domains/{domain}/readiness",
+    "/v1/readiness",
     "/v1/summary",
     "/v1/timeseries",
     "/v1/failures",
@@ -163,7 +165,17 @@ async fn paths(service: &tlsrpt_tests::Service, route: &str, own: &Side, other: 
         }
         return paths;
     }
-    if matches!(route, "/v1/result-types" | "/v1/metrics") {
+    if route.contains("{domain}") {
+        let at = |domain: &str| route.replace("{domain}", domain);
+        return vec![
+            (at(own.domain), 200),
+            (at(&format!("mail.{}", own.domain)), 200),
+            (at(other.domain), 404),
+            (at(&format!("mail.{}", other.domain)), 404),
+            (format!("{}?domain={}", at(own.domain), other.domain), 400),
+        ];
+    }
+    if matches!(route, "/v1/result-types" | "/v1/metrics" | "/v1/readiness") {
         // There is nothing to narrow.
         return vec![(route.to_owned(), 200), (format!("{route}?domain={}", other.domain), 400)];
     }

@@ -25,6 +25,7 @@ mod operations;
 mod quirks;
 mod report_way;
 mod restart;
+mod rollout;
 mod seed;
 mod tenant_metrics;
 mod tenants;

@@ -7,6 +7,7 @@
 mod recipes;
 mod report_mail;
 mod reporter;
+mod rollout;
 mod senders;
 mod signatures;
 mod world;

@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prometheus::{Encoder, GaugeVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{Encoder, GaugeVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use tlsrpt_advisor::{Rule, State};
 use tlsrpt_report::{Day, Domain, UnixMillis};
-use tlsrpt_store::{DomainFigures, FailureDimension, FailureGroup, FailureOrder};
+use tlsrpt_store::{DomainFigures, FailureDimension, FailureGroup, FailureOrder, Filter};
 use utoipa::openapi::Schema;
 
 use super::{domains::closest, narrow::Counted};
@@ -19,6 +20,7 @@ use crate::{
     description::{Media, Sent, schemas},
     parameters::{Asked, FromParameters, Parameter, Parameters, invalid},
     problem::{Problem, echo},
+    readiness::{Verdict, history, verdicts},
 };
 
 /// Days of the period when the request does not say, today included.
@@ -31,6 +33,7 @@ const MILLIS_PER_SECOND: f64 = 1000.0;
 pub(crate) struct Period {
     days: u32,
     domains_max: usize,
+    rule: Rule,
 }
 
 impl FromParameters for Period {
@@ -40,10 +43,10 @@ impl FromParameters for Period {
         })
         .example("7")];
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
-        let domains_max = config.metrics_max_domains;
-        let Some(text) = parameters.one("days")? else { return Ok(Self { days: DEFAULT_DAYS, domains_max }) };
+        let period = |days| Self { days, domains_max: config.metrics_max_domains, rule: config.readiness };
+        let Some(text) = parameters.one("days")? else { return Ok(period(DEFAULT_DAYS)) };
         match text.parse() {
-            Ok(days) if (1..=config.period_max_days).contains(&days) => Ok(Self { days, domains_max }),
+            Ok(days) if (1..=config.period_max_days).contains(&days) => Ok(period(days)),
             _ => Err(invalid("days", format!("`days={}`: write a whole number from 1 to {}.", echo(text), config.period_max_days))),
         }
     }
@@ -63,15 +66,17 @@ pub(crate) async fn answer(key: TenantKey<Metrics>, Asked(period): Asked<Period>
     let now = now();
     let to = now.day();
     let from = to.plus(1 - i32::try_from(period.days).unwrap_or(i32::MAX));
-    let filter = Counted::period(from, to).by(&key);
+    let filter = Counted::of(Filter::period(from, to)).by(&key);
     let by = [FailureDimension::Domain, FailureDimension::ResultType];
-    let (figures, failures, summary) = tokio::try_join!(
+    let (history, rule) = (Counted::of(history(to)).by(&key), key.rule(&period.rule));
+    let (figures, failures, summary, verdicts) = tokio::try_join!(
         key.queries.domains(&filter),
         key.queries.failures(&filter, &by, FailureOrder::default()),
-        key.queries.summary(&filter)
+        key.queries.summary(&filter),
+        verdicts(&key.queries, &history, &rule)
     )?;
     let claimed = key.domains().into_iter().map(|claim| claim.domain).collect::<Vec<_>>();
-    let figures = Figures::new(&claimed, &figures, &failures, period.domains_max);
+    let figures = Figures::new(&claimed, &figures, &failures, &verdicts, period.domains_max);
     let text = figures.text(summary.reporters, now).map_err(|error| Problem::internal("write metrics", &error))?;
     Ok(Sent::new(prometheus::TEXT_FORMAT, text))
 }
@@ -82,10 +87,18 @@ struct Figures<'a> {
     claimed: usize,
     domains: BTreeMap<&'a str, DomainFigures>,
     failures: BTreeMap<(&'a str, &'a str), u64>,
+    /// Claimed domains by how far they are with MTA-STS.
+    states: BTreeMap<(&'a str, State), i64>,
 }
 
 impl<'a> Figures<'a> {
-    fn new(claimed: &'a [Domain], figures: &BTreeMap<String, DomainFigures>, failures: &'a [FailureGroup], domains_max: usize) -> Self {
+    fn new(
+        claimed: &'a [Domain],
+        figures: &BTreeMap<String, DomainFigures>,
+        failures: &'a [FailureGroup],
+        verdicts: &BTreeMap<String, Verdict>,
+        domains_max: usize,
+    ) -> Self {
         let names: BTreeSet<&str> = claimed.iter().map(Domain::as_str).collect();
         let mut all: BTreeMap<&str, DomainFigures> = names.iter().map(|&name| (name, DomainFigures::default())).collect();
         for (policy_domain, figures) in figures {
@@ -104,6 +117,10 @@ impl<'a> Figures<'a> {
         let mut of_all = Self { claimed: claimed.len(), ..Self::default() };
         for (name, sum) in &all {
             of_all.domains.entry(shown(name)).or_default().add(sum);
+        }
+        for name in &names {
+            let state = verdicts.get(*name).map_or(State::NoReports, |verdict| verdict.readiness.state);
+            *of_all.states.entry((shown(name), state)).or_default() += 1;
         }
         for group in failures {
             let of = |dimension: &str| group.group.get(dimension).and_then(serde_json::Value::as_str);
@@ -142,6 +159,17 @@ impl<'a> Figures<'a> {
             "Failed sessions of the period by the result type of their failure details (RFC 8460 4.3).",
             &["domain", "result_type"],
         )?;
+        let states = IntGaugeVec::new(
+            Opts::new(
+                "tlsrpt_tenant_readiness",
+                "Claimed domains in this state of readiness for MTA-STS; no series for a state without any.",
+            ),
+            &["domain", "state"],
+        )?;
+        registry.register(Box::new(states.clone()))?;
+        for ((domain, state), count) in &self.states {
+            states.with_label_values(&[domain, state.as_str()]).set(*count);
+        }
         one("tlsrpt_tenant_reporters", "Organisations that sent reports of the period.", reporters)?;
         one("tlsrpt_tenant_domains", "Claimed domains.", self.claimed as u64)?;
         for (domain, sum) in &self.domains {
@@ -172,6 +200,8 @@ fn seconds_since_the_end_of(day: Day, now: UnixMillis) -> f64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use tlsrpt_store::ReporterDay;
+
     use super::*;
 
     fn domain_figures(rows: &[(&str, u64, u64, i32)]) -> BTreeMap<String, DomainFigures> {
@@ -196,12 +226,30 @@ mod tests {
         let claimed = ["a.example", "b.example", "c.example", "quiet.example"].map(|name| Domain::parse(name).unwrap());
         let figures = domain_figures(&[("a.example", 1, 2, 9), ("mail.b.example", 50, 0, 9), ("c.example", 3, 3, 7), ("x.org", 9, 9, 9)]);
         let failures = [failure("a.example", "certificate-expired", 2), failure("c.example", "certificate-expired", 3)];
-        let found = Figures::new(&claimed, &figures, &failures, 1);
+        let found = Figures::new(&claimed, &figures, &failures, &BTreeMap::new(), 1);
         let sums = |name: &str| found.domains.get(name).map(|sum| (sum.successful_sessions, sum.failed_sessions, sum.last_reported));
         assert_eq!(sums("b.example"), Some((50, 0, Some(Day(9)))));
         assert_eq!(sums(OTHER), Some((4, 5, Some(Day(9)))));
         assert_eq!(found.domains.len(), 2);
         assert_eq!(found.failures, BTreeMap::from([((OTHER, "certificate-expired"), 5)]));
+        assert_eq!(found.states, BTreeMap::from([(("b.example", State::NoReports), 1), ((OTHER, State::NoReports), 3)]));
+    }
+
+    /// A clean day on which a reporter saw mode `enforce`.
+    fn enforced(day: Day) -> ReporterDay {
+        ReporterDay {
+            domain: "a.example".to_owned(),
+            day,
+            reporter: "Alpha".to_owned(),
+            seen_modes: [0, 0, 1],
+            seen_no_policy: 0,
+            successful_sessions: 5,
+            failed_sessions: 0,
+            blocked_sessions: 0,
+            unexplained_sessions: 0,
+            policy_errors: 0,
+            verified_sessions: 0,
+        }
     }
 
     #[test]
@@ -209,8 +257,9 @@ mod tests {
         let claimed = ["a.example", "quiet.example"].map(|name| Domain::parse(name).unwrap());
         let figures = domain_figures(&[("a.example", 5, 1, 10)]);
         let failures = [failure("a.example", "validation-failure", 1)];
+        let verdicts = BTreeMap::from([("a.example".to_owned(), Verdict::at(vec![enforced(Day(10))], &Rule::default(), Day(12)))]);
         let noon_of_the_day_after_next = UnixMillis((Day(12).start().0 + 43_200) * 1000);
-        let text = Figures::new(&claimed, &figures, &failures, 10).text(3, noon_of_the_day_after_next).unwrap();
+        let text = Figures::new(&claimed, &figures, &failures, &verdicts, 10).text(3, noon_of_the_day_after_next).unwrap();
         let series: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(
             series,
@@ -218,6 +267,8 @@ mod tests {
                 "tlsrpt_tenant_domains 2",
                 "tlsrpt_tenant_failed_sessions{domain=\"a.example\",result_type=\"validation-failure\"} 1",
                 "tlsrpt_tenant_newest_report_age_seconds{domain=\"a.example\"} 129600",
+                "tlsrpt_tenant_readiness{domain=\"a.example\",state=\"enforce\"} 1",
+                "tlsrpt_tenant_readiness{domain=\"quiet.example\",state=\"no-reports\"} 1",
                 "tlsrpt_tenant_reporters 3",
                 "tlsrpt_tenant_reports{domain=\"a.example\"} 1",
                 "tlsrpt_tenant_reports{domain=\"quiet.example\"} 0",

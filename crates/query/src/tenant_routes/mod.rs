@@ -7,6 +7,7 @@ mod failures;
 mod metrics;
 mod narrow;
 mod raw;
+mod readiness;
 mod reports;
 mod result_types;
 mod summary;
@@ -34,6 +35,12 @@ fn reusable<H: Described<T>, T: 'static>(handler: H) -> Opened {
 pub(crate) static ROUTES: &[Entry] = &[
     tenant("/v1/domains", "listDomains", "The tenant's domains and their figures", || {
         reusable(domains::list).may_fail(&[Kind::QueryTooLarge])
+    }),
+    tenant("/v1/domains/{domain}/readiness", "getReadiness", "Which step a domain may take next with MTA-STS, and why", || {
+        reusable(readiness::one).may_fail(&[Kind::QueryTooLarge])
+    }),
+    tenant("/v1/readiness", "listReadiness", "Which step each domain may take next, worst first", || {
+        reusable(readiness::list).may_fail(&[Kind::QueryTooLarge])
     }),
     tenant("/v1/summary", "getSummary", "Sessions, reports and reporters of a period", || {
         reusable(summary::answer).may_fail(&[Kind::QueryTooLarge])

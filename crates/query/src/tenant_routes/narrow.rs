@@ -64,9 +64,9 @@ pub(crate) const TRUST: Parameter = Parameter::new("trust", "Only reports whose 
 pub(crate) struct Counted(Filter);
 
 impl Counted {
-    /// Everything of these UTC days, inclusive, that counts.
-    pub(crate) fn period(from: Day, to: Day) -> Self {
-        Self(Filter::period(from, to))
+    /// What a filter matches, as far as it counts.
+    pub(crate) fn of(filter: Filter) -> Self {
+        Self(filter)
     }
 
     /// For the tenant: with `trust` what was asked for, else what has its minimum trust at least.

@@ -22,6 +22,7 @@ mod onboarding;
 mod operator;
 mod problems;
 mod raw;
+mod readiness;
 mod recount;
 mod reuse;
 mod server;

@@ -98,7 +98,7 @@ async fn a_key_whose_namesake_has_expired_is_made_anew() {
 
 #[tokio::test]
 async fn settings_and_names_change_alone_and_stay_after_a_restart() {
-    use tlsrpt_registry::{SettingsChange, TenantSettings};
+    use tlsrpt_registry::{RuleSettings, SettingsChange, TenantSettings};
     let fixture = Fixture::new().await;
     let registry = &fixture.registry;
     let acme = tenant("acme");
@@ -108,16 +108,22 @@ async fn settings_and_names_change_alone_and_stay_after_a_restart() {
     registry.change_settings(&acme, SettingsChange { retention_days: Some(days), ..Default::default() }).await.unwrap();
     let trust = Some(tlsrpt_report::Trust::DkimOther);
     let changed = registry.change_settings(&acme, SettingsChange { minimum_trust: Some(trust), ..Default::default() }).await.unwrap();
-    assert_eq!(changed.settings, TenantSettings { retention_days: days, minimum_trust: trust });
+    assert_eq!(changed.settings, TenantSettings { retention_days: days, minimum_trust: trust, ..Default::default() });
     let renamed = registry.rename_tenant(&acme, "Acme & Sons".to_owned()).await.unwrap();
     assert_eq!((&*renamed.name, &renamed.address, renamed.settings), ("Acme & Sons", &made.address, changed.settings));
     let revision = registry.revision();
     registry.rename_tenant(&acme, "Acme & Sons".to_owned()).await.unwrap();
     assert_eq!(registry.revision(), revision, "the same name again is no change");
     let fixture = fixture.restart().await;
-    assert_eq!(fixture.registry.tenant(&acme), Some(renamed));
+    let registry = &fixture.registry;
+    assert_eq!(registry.tenant(&acme), Some(renamed));
     let unset = SettingsChange { retention_days: Some(None), ..Default::default() };
-    let changed = fixture.registry.change_settings(&acme, unset).await.unwrap();
-    assert_eq!(changed.settings, TenantSettings { retention_days: None, minimum_trust: trust });
-    assert!(matches!(fixture.registry.rename_tenant(&tenant("nobody"), "N".to_owned()).await, Err(CommandError::NoTenant { .. })));
+    let changed = registry.change_settings(&acme, unset).await.unwrap();
+    assert_eq!(changed.settings, TenantSettings { minimum_trust: trust, ..Default::default() });
+    let numbers = SettingsChange { testing_days: Some(Some(21)), sessions_min: Some(Some(1_000)), ..Default::default() };
+    registry.change_settings(&acme, numbers).await.unwrap();
+    let changed = registry.change_settings(&acme, SettingsChange { testing_days: Some(None), ..Default::default() }).await.unwrap();
+    let rule = RuleSettings { sessions_min: Some(1_000), ..Default::default() };
+    assert_eq!(changed.settings, TenantSettings { minimum_trust: trust, rule, ..Default::default() });
+    assert!(matches!(registry.rename_tenant(&tenant("nobody"), "N".to_owned()).await, Err(CommandError::NoTenant { .. })));
 }

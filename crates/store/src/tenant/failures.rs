@@ -8,6 +8,7 @@ use tlsrpt_report::Day;
 
 use super::{
     TenantQueries,
+    address::address,
     spelling::{SPELLING, SPELLING_OF_ROWS, Spellings, value},
 };
 use crate::{
@@ -18,27 +19,6 @@ use crate::{
     filter::{FailureDimension, FailureOrder, FailureSort, Filter},
     statement::Statement,
 };
-
-/// An address as a person writes it, else the text as sent.
-macro_rules! address {
-    ($ip:literal, $sent:literal) => {
-        concat!(
-            "multiIf(isNull(",
-            $ip,
-            "), ",
-            $sent,
-            ", startsWith(toString(",
-            $ip,
-            "), '::ffff:') AND isIPv4String(substring(toString(",
-            $ip,
-            "), 8)), substring(toString(",
-            $ip,
-            "), 8), toString(",
-            $ip,
-            "))"
-        )
-    };
-}
 
 #[derive(Row, Deserialize)]
 struct FailureRow {

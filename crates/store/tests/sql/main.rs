@@ -4,6 +4,7 @@
 mod adoption;
 mod audit;
 mod counting;
+mod days;
 mod erasure;
 mod export;
 mod filters;
