@@ -4,7 +4,9 @@
 mod export;
 mod failures;
 mod figures;
+mod policies;
 mod raw;
+mod reporters;
 mod reports;
 mod series;
 mod spelling;
@@ -16,7 +18,10 @@ use crate::store::Store;
 use wall::Walled;
 
 pub use export::{ExportPage, ExportPlace, Exported};
+pub use policies::{PolicyKind, SeenPolicy};
+pub use reporters::Reporter;
 pub(crate) use reports::some;
+pub(crate) use spelling::value;
 
 /// One tenant's queries.
 #[derive(Clone)]
