@@ -11,10 +11,9 @@ use tlsrpt_report::{Day, ResultType, Trust};
 use utoipa::ToSchema;
 
 use crate::{
-    condition::REPORTER,
+    condition::{self, REPORTER},
     counting::{headline, saturated},
     error::StoreError,
-    rows::days,
     statement::Statement,
     store::Store,
     tenant::{some, value},
@@ -186,7 +185,11 @@ fn incidents(filter: &IncidentFilter, by: &[IncidentDimension]) -> Statement {
         saturated("sum(sum_bad)"),
         dimensions(by),
     ));
-    sql.append(headline(&Statement::new("toUInt128(ifNull(f_sessions, 0))"))).push(" AS sum_bad").append(details(filter, filter.from));
+    sql.append(headline(&Statement::new("toUInt128(ifNull(f_sessions, 0))"))).push(" AS sum_bad").append(details(
+        filter,
+        filter.from,
+        "reports FINAL",
+    ));
     sql.push(" GROUP BY dimensions, tenant, policy_domain, report_group) GROUP BY dimensions");
     sql.bind(" HAVING tenants >= ? ORDER BY ", filter.tenants_min).push(match filter.sort {
         IncidentSort::Tenants => "tenants",
@@ -199,26 +202,23 @@ fn incidents(filter: &IncidentFilter, by: &[IncidentDimension]) -> Statement {
     sql
 }
 
-/// The days with failures of these groups.
+/// The days with failures of these groups. Without FINAL, which costs most over so many days: a row that was replaced has the same day
+/// as the one that replaced it, and one that was taken back may count until the engine merges it away.
 fn failing_days(filter: &IncidentFilter, by: &[IncidentDimension], ids: Vec<String>) -> Statement {
+    let from = filter.from.min(filter.to.plus(1 - LOOK_BACK_DAYS));
     let mut sql = Statement::new("SELECT id, arraySort(groupUniqArray(day)) AS days FROM (SELECT toString(cityHash64(");
-    sql.push(&dimensions(by)).push(")) AS id, day").append(details(filter, filter.from.min(filter.to.plus(1 - LOOK_BACK_DAYS))));
+    sql.push(&dimensions(by)).push(")) AS id, day").append(details(filter, from, "reports"));
     sql.bind(") WHERE id IN ? GROUP BY id", ids);
     sql
 }
 
 /// `FROM …`: the failure details of these days.
-fn details(filter: &IncidentFilter, from: Day) -> Statement {
-    let mut sql = Statement::new(
-        " FROM reports FINAL ARRAY JOIN failures.sessions AS f_sessions, failures.result_type AS f_result, failures.receiving_mx AS f_mx, \
-         failures.sending_ip AS f_sending_ip, failures.receiving_ip AS f_receiving_ip",
-    );
-    sql.bind(" WHERE day BETWEEN toDate(?)", from).bind(" AND toDate(?)", filter.to);
-    // The same by the sorting key, so that other months are not read.
-    sql.bind(" AND (key_day BETWEEN toDate(?)", from).bind(" AND toDate(?) OR key_day = toDate(0))", filter.to);
-    if days(from) > days(filter.to) {
-        sql.push(" AND false");
-    }
+fn details(filter: &IncidentFilter, from: Day, rows: &str) -> Statement {
+    let mut sql = Statement::new(format!(
+        " FROM {rows} ARRAY JOIN failures.sessions AS f_sessions, failures.result_type AS f_result, failures.receiving_mx AS f_mx, \
+         failures.sending_ip AS f_sending_ip, failures.receiving_ip AS f_receiving_ip WHERE ",
+    ));
+    sql.append(condition::days(from, filter.to));
     if !filter.trust.is_empty() {
         sql.bind(" AND CAST(trust, 'Int8') IN ?", filter.trust.iter().map(|&trust| trust as i64).collect::<Vec<_>>());
     }

@@ -8,10 +8,9 @@ use tlsrpt_report::Day;
 use utoipa::ToSchema;
 
 use crate::{
-    condition::REPORTER,
+    condition::{self, REPORTER},
     counting::{headline, saturated, successful},
     error::StoreError,
-    operator::DAY_MILLIS,
     statement::Statement,
     store::Store,
     tenant::some,
@@ -39,7 +38,7 @@ pub enum Weight {
     PayloadBytes,
 }
 
-/// One entry of `GET /admin/v1/top`: what was received of it in the period and counts.
+/// One entry of `GET /admin/v1/top`: what was reported of it in the period and counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Heavy {
     /// The tenant's id, the policy domain or the organisation; null: nobody's, or not told by the reports.
@@ -74,10 +73,10 @@ struct Asked {
     to: Day,
 }
 
-const ACTION: &str = "weigh what was received";
+const ACTION: &str = "weigh what was reported";
 
 impl Store {
-    /// The `limit` greatest by this weight, of what was received from `from` to `to`, UTC days, inclusive; by name where they weigh alike.
+    /// The `limit` greatest by this weight of what was reported on, from `from` to `to`, UTC days, inclusive; by name where they weigh alike.
     ///
     /// # Errors
     /// [`StoreError::TooLarge`] beyond the limits of a query; else what the database answers.
@@ -137,11 +136,12 @@ impl Asked {
         }
     }
 
-    /// Receipt in the period.
-    fn received(self) -> Statement {
-        let mut sql = Statement::default();
-        sql.bind("received_at >= fromUnixTimestamp64Milli(toInt64(?), 'UTC')", i64::from(self.from.0) * DAY_MILLIS);
-        sql.bind(" AND received_at < fromUnixTimestamp64Milli(toInt64(?), 'UTC')", i64::from(self.to.plus(1).0) * DAY_MILLIS);
+    /// The rows of the period, or those of them that have one of these names.
+    fn rows(self, chosen: &Chosen) -> Statement {
+        let mut sql = condition::days(self.from, self.to);
+        if let Chosen::Named(names) = chosen {
+            sql.push(&format!(" AND {} IN ", self.name())).bind("?", names.clone());
+        }
         sql
     }
 
@@ -154,10 +154,7 @@ impl Asked {
             saturated("sum(both)"),
         ));
         sql.append(headline(&successful())).push(" + ").append(headline(&Statement::new("toUInt128(ifNull(failed, 0))")));
-        sql.push(" AS both FROM reports FINAL WHERE ").append(self.received());
-        if let Chosen::Named(names) = &chosen {
-            sql.push(&format!(" AND {name} IN ")).bind("?", names.clone());
-        }
+        sql.push(" AS both FROM reports FINAL WHERE ").append(self.rows(&chosen));
         sql.push(" GROUP BY name, report_group, policy_domain) GROUP BY name");
         if let Chosen::Greatest(limit) = chosen {
             sql.push(if weight == Weight::Sessions { " ORDER BY sessions DESC" } else { " ORDER BY reports DESC" });
@@ -166,22 +163,21 @@ impl Asked {
         sql
     }
 
-    /// Bytes of each name: the entries of the ledger and the rows that count are put together by submission, in a grouping, which goes
-    /// to disk when it grows, and not in a join, which does not.
+    /// Bytes of each name: the rows that count and the ledger's entries are put together by submission, in a grouping, which goes to
+    /// disk when it grows, and not in a join, which does not. A submission's entries all tell the same size.
     fn bytes(self, chosen: Chosen) -> Statement {
-        let name = self.name();
         let mut sql = Statement::new(format!(
             "SELECT name, {} AS payload_bytes FROM (SELECT groupUniqArrayIf(row_name, bytes = 0) AS names, max(bytes) AS payload FROM (\
-             SELECT submission_id, {name} AS row_name, toUInt64(0) AS bytes FROM reports FINAL WHERE ",
+             SELECT submission_id, {} AS row_name, toUInt64(0) AS bytes FROM reports FINAL WHERE ",
             saturated("sum(toUInt128(payload))"),
+            self.name(),
         ));
-        sql.append(self.received());
-        if let Chosen::Named(names) = &chosen {
-            sql.push(&format!(" AND {name} IN ")).bind("?", names.clone());
-        }
-        sql.push(" UNION ALL SELECT submission_id, '' AS row_name, greatest(payload_bytes, 1) AS bytes FROM submissions FINAL WHERE ");
-        sql.append(self.received());
-        sql.push(") GROUP BY submission_id) ARRAY JOIN names AS name GROUP BY name");
+        sql.append(self.rows(&chosen));
+        sql.push(" UNION ALL SELECT submission_id, '' AS row_name, greatest(payload_bytes, 1) AS bytes FROM submissions WHERE received_at");
+        // By the rows' receipts, so that other months of the ledger are not read.
+        sql.push(" BETWEEN (SELECT min(received_at) FROM reports WHERE ").append(self.rows(&chosen));
+        sql.push(") AND (SELECT max(received_at) FROM reports WHERE ").append(self.rows(&chosen));
+        sql.push(")) GROUP BY submission_id) ARRAY JOIN names AS name GROUP BY name");
         if let Chosen::Greatest(limit) = chosen {
             sql.bind(" ORDER BY payload_bytes DESC, name LIMIT ?", limit);
         }

@@ -28,7 +28,7 @@ async fn weighed() -> Store {
     let small = |n| bytes(sent(noon(0), n, vec![policy("acme", "example.com", n).from("Many")]), 10);
     let large = vec![policy("beta", "example.net", 4).sessions(5_000, 500).from("Few")];
     let tlsa = policy("beta", "example.net", 4).class(PolicyClass::Tlsa).sessions(4_000, 700).from("Few");
-    let shared = vec![policy("acme", "example.com", 5).from("few "), policy("beta", "example.net", 5).from("few ")];
+    let shared = [policy("acme", "example.com", 5), policy("beta", "example.net", 5)].map(|one| one.from("few ").day(DAY.plus(1)));
     let nobodys = sent(noon(0), 6, vec![policy("", "nobody.example", 6).sessions(1, 0)]);
     insert(
         &store,
@@ -37,10 +37,10 @@ async fn weighed() -> Store {
             small(2),
             small(3),
             bytes(sent(noon(0), 4, [large, vec![tlsa]].concat()), 100_000),
-            bytes(sent(noon(1), 5, shared), 1_000),
+            bytes(sent(noon(9), 5, shared.to_vec()), 1_000),
             bytes(nobodys, 3),
             // What was told already adds nothing, its payload included.
-            bytes(sent(noon(1), 7, vec![policy("acme", "example.com", 1).from("Many")]), 7_000_000),
+            bytes(sent(noon(9), 7, vec![policy("acme", "example.com", 1).from("Many")]), 7_000_000),
         ],
     )
     .await;
@@ -66,7 +66,7 @@ async fn tenants_domains_and_reporters_are_weighed_by_reports_sessions_and_bytes
 }
 
 #[tokio::test]
-async fn days_are_those_of_receipt() {
+async fn days_are_the_reported_ones_whenever_the_report_came() {
     let store = weighed().await;
     let later = [named("acme", 1, 10, 1_000), named("beta", 1, 10, 1_000)];
     assert_eq!(top(&store, TopBy::Tenants, Weight::Reports, (DAY.plus(1), DAY.plus(1)), 10).await, later);
