@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tlsrpt_record::TenantId;
 use tlsrpt_registry::{ClaimedDomain, CommandError, Registry, Role, Scope, Scopes};
-use tlsrpt_report::Trust;
+use tlsrpt_report::{Domain, Trust};
 use tlsrpt_store::{Store, TenantQueries};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -328,6 +328,11 @@ impl<S> TenantKey<S> {
     /// The tenant's domains, by name.
     pub(crate) fn domains(&self) -> Vec<ClaimedDomain> {
         self.app.0.registry.domains(&self.tenant)
+    }
+
+    /// Whether rows of this policy domain are the tenant's: it has the domain, or the closest claimed one above it.
+    pub(crate) fn owns(&self, domain: &Domain) -> bool {
+        self.app.0.registry.owner_of(domain).is_some_and(|owner| owner == self.tenant)
     }
 
     /// The least trust with which a report counts for the tenant; all count when none.
