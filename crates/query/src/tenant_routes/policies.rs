@@ -111,7 +111,7 @@ pub(crate) async fn list(key: TenantKey, path: Segments, Asked(asked): Asked<Per
     Ok(Json(Answer { policies: grouped(key.queries.seen_policies(&filter).await?) }))
 }
 
-/// By policy, the newest first.
+/// By policy, the one that came up last first.
 fn grouped(seen: Vec<SeenPolicy>) -> Vec<Entry> {
     let mut texts: BTreeMap<Text, Vec<Sight>> = BTreeMap::new();
     for SeenPolicy { reporter, kind, mode, mx, max_age, first_seen, last_seen, reports, sessions } in seen {
@@ -121,7 +121,7 @@ fn grouped(seen: Vec<SeenPolicy>) -> Vec<Entry> {
     let mut entries: Vec<Entry> = texts.into_iter().filter_map(|(text, sights)| entry(text, sights)).collect();
     mark_current(&mut entries);
     mark_stale(&mut entries);
-    entries.sort_by(|a, b| (b.last_seen, b.first_seen).cmp(&(a.last_seen, a.first_seen)).then_with(|| a.text.cmp(&b.text)));
+    entries.sort_by(|a, b| (b.first_seen, b.last_seen).cmp(&(a.first_seen, a.last_seen)).then_with(|| a.text.cmp(&b.text)));
     entries
 }
 

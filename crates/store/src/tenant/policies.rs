@@ -68,7 +68,7 @@ struct SeenRow {
 }
 
 impl TenantQueries {
-    /// The MTA-STS policies that reporters saw on the policy domains of the filter, and that they found none; the newest first.
+    /// The MTA-STS policies that reporters saw on the policy domains of the filter, and that they found none; what was seen last first.
     ///
     /// # Errors
     /// [`StoreError::TooLarge`] beyond the limits of a query; else what the database answers.
