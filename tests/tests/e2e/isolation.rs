@@ -11,6 +11,8 @@ const TENANT_ROUTES: &[&str] = &[
     "/v1/summary",
     "/v1/timeseries",
     "/v1/failures",
+    "/v1/reporters",
+    "/v1/domains/{domain}/policies",
     "/v1/reports",
     "/v1/reports/{report_key}",
     "/v1/reports/{report_key}/raw",
@@ -49,6 +51,8 @@ const OPERATOR_ROUTES: &[(&str, &str)] = &[
     ("GET", "/admin/v1/submissions/{id}/raw"),
     ("POST", "/admin/v1/submissions/{id}/replay"),
     ("GET", "/admin/v1/ledger"),
+    ("GET", "/admin/v1/incidents"),
+    ("GET", "/admin/v1/top"),
     ("GET", "/admin/v1/audit"),
 ];
 
@@ -162,6 +166,10 @@ async fn paths(service: &tlsrpt_tests::Service, route: &str, own: &Side, other: 
             paths.push((at(&key), 404));
         }
         return paths;
+    }
+    if route.contains("{domain}") {
+        let at = |domain: &str| format!("{}?{period}", route.replace("{domain}", domain));
+        return vec![(at(own.domain), 200), (at(other.domain), 404), (at("example"), 404), (format!("{}&tenant=x", at(own.domain)), 400)];
     }
     if matches!(route, "/v1/result-types" | "/v1/metrics") {
         // There is nothing to narrow.
