@@ -95,13 +95,13 @@ fn tenants_min(parameters: &Parameters) -> Result<usize, Problem> {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Incidents {
-    incidents: Vec<Explanation>,
+    incidents: Vec<Entry>,
 }
 
 /// An incident; explained when it is of one result type.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ExplainedIncident)]
-struct Explanation {
+struct Entry {
     #[serde(flatten)]
     incident: Incident,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,6 +110,6 @@ struct Explanation {
 
 pub(crate) async fn list(support: Support, Asked(asked): Asked<Groups>) -> Result<Json<Incidents>, Problem> {
     let incidents = support.store().incidents(&asked.filter, &asked.by).await?;
-    let explained = |incident: Incident| Explanation { explanation: Explained::of(&incident.group), incident };
+    let explained = |incident: Incident| Entry { explanation: Explained::of(&incident.group), incident };
     Ok(Json(Incidents { incidents: incidents.into_iter().map(explained).collect() }))
 }

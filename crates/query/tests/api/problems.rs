@@ -59,7 +59,7 @@ async fn a_query_that_is_not_understood_is_answered_with_what_was_probably_meant
     check("/admin/v1/incidents?min_tenants=-1", "invalid-parameter", "min_tenants", None).await;
     check("/admin/v1/incidents?min_tenants=1000001", "invalid-parameter", "min_tenants", None).await;
     check("/admin/v1/top?by=tenant", "invalid-parameter", "by", Some("tenants")).await;
-    check("/admin/v1/top?weight=bytes", "invalid-parameter", "weight", None).await;
+    check("/admin/v1/top?weight=payload-bytes", "invalid-parameter", "weight", Some("payload_bytes")).await;
     check("/admin/v1/tenants?cursor=NO%20SUCH", "invalid-cursor", "cursor", None).await;
     check("/admin/v1/tenants/a?verbose=1", "unknown-parameter", "verbose", None).await;
 }
