@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use tlsrpt_record::TenantId;
+use tlsrpt_report::Day;
 
 use crate::{filter::Filter, statement::Statement};
 
@@ -21,12 +22,7 @@ const MAPPED_LAST: u128 = 0xffff_ffff_ffff;
 pub(crate) fn rows(tenant: &TenantId, filter: &Filter) -> Statement {
     let mut sql = Statement::default();
     sql.bind("tenant = ?", tenant.as_str());
-    sql.bind(" AND day BETWEEN toDate(?)", filter.from).bind(" AND toDate(?)", filter.to);
-    // The same by the sorting key, so that other months are not read.
-    sql.bind(" AND (key_day BETWEEN toDate(?)", filter.from).bind(" AND toDate(?) OR key_day = toDate(0))", filter.to);
-    if filter.from > filter.to {
-        sql.push(" AND false");
-    }
+    sql.push(" AND ").append(days(filter.from, filter.to));
     if !filter.domains.is_empty() {
         let domains: Vec<String> = filter.domains.iter().map(|domain| domain.as_str().to_owned()).collect();
         sql.bind(" AND (policy_domain IN ?", domains.clone());
@@ -48,6 +44,18 @@ pub(crate) fn rows(tenant: &TenantId, filter: &Filter) -> Statement {
     if let Some(detail) = detail(filter) {
         sql.push(" AND arrayExists(").push(DETAIL_ARGUMENTS).push(" -> ").append(detail);
         sql.push(", ").push(DETAIL_COLUMNS).push(")");
+    }
+    sql
+}
+
+/// Rows that are shown under these days, inclusive; none when the first is after the last.
+pub(crate) fn days(from: Day, to: Day) -> Statement {
+    let mut sql = Statement::default();
+    sql.bind("day BETWEEN toDate(?)", from).bind(" AND toDate(?)", to);
+    // The same by the sorting key, so that other months are not read.
+    sql.bind(" AND (key_day BETWEEN toDate(?)", from).bind(" AND toDate(?) OR key_day = toDate(0))", to);
+    if from > to {
+        sql.push(" AND false");
     }
     sql
 }

@@ -12,6 +12,7 @@ pub mod embedded;
 mod erasure;
 mod error;
 mod filter;
+mod incidents;
 mod insert;
 mod key_use;
 mod layout;
@@ -25,6 +26,7 @@ mod rows;
 mod statement;
 mod store;
 mod tenant;
+mod top;
 mod version;
 
 pub use answer::{
@@ -35,8 +37,10 @@ pub use audit::{AUDIT_RETENTION_MAX_DAYS, AuditActor, AuditFilter, AuditItem};
 pub use erasure::{Cleared, ERASURE_PAGE_ROWS, ErasedEntries, Erasure, ErasureState, Selection};
 pub use error::StoreError;
 pub use filter::{FailureDimension, FailureOrder, FailureSort, Filter, SeriesDimension, Step};
+pub use incidents::{Incident, IncidentDimension, IncidentFilter, IncidentSort};
 pub use insert::Inserted;
 pub use layout::{ClusterName, ClusterNameError};
 pub use operator::SubmissionFilter;
 pub use store::{Store, StoreConfig};
-pub use tenant::{BlockingClass, ExportPage, ExportPlace, Exported, ReporterDay, TenantQueries};
+pub use tenant::{BlockingClass, ExportPage, ExportPlace, Exported, PolicyKind, Reporter, ReporterDay, SeenPolicy, TenantQueries};
+pub use top::{Heavy, TopBy, Weight};

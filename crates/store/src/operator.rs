@@ -1,4 +1,4 @@
-//! Every query that only the operator may run, beside the ledger's.
+//! The operator's lists of submissions and of what nobody owns; the ledger, incidents and weights have files of their own.
 
 use std::net::{IpAddr, Ipv6Addr};
 

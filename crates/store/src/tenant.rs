@@ -7,7 +7,9 @@ mod daily;
 mod export;
 mod failures;
 mod figures;
+mod policies;
 mod raw;
+mod reporters;
 mod reports;
 mod series;
 mod spelling;
@@ -21,7 +23,10 @@ use wall::Walled;
 pub use blocking::BlockingClass;
 pub use daily::ReporterDay;
 pub use export::{ExportPage, ExportPlace, Exported};
+pub use policies::{PolicyKind, SeenPolicy};
+pub use reporters::Reporter;
 pub(crate) use reports::some;
+pub(crate) use spelling::value;
 
 /// One tenant's queries.
 #[derive(Clone)]

@@ -14,6 +14,8 @@ mod erasure;
 mod filters;
 #[path = "sql/groups.rs"]
 mod groups;
+#[path = "sql/incidents.rs"]
+mod incidents;
 #[path = "sql/keys.rs"]
 mod keys;
 #[path = "sql/ledger.rs"]
@@ -26,10 +28,16 @@ mod mails;
 mod model;
 #[path = "sql/once.rs"]
 mod once;
+#[path = "sql/policies.rs"]
+mod policies;
 #[path = "sql/replay.rs"]
 mod replay;
+#[path = "sql/reporters.rs"]
+mod reporters;
 #[path = "sql/support.rs"]
 mod support;
+#[path = "sql/top.rs"]
+mod top;
 #[path = "sql/wall.rs"]
 mod wall;
 

@@ -13,6 +13,8 @@ const TENANT_ROUTES: &[&str] = &[
     "/v1/summary",
     "/v1/timeseries",
     "/v1/failures",
+    "/v1/reporters",
+    "/v1/domains/{domain}/policies",
     "/v1/reports",
     "/v1/reports/{report_key}",
     "/v1/reports/{report_key}/raw",
@@ -51,6 +53,8 @@ const OPERATOR_ROUTES: &[(&str, &str)] = &[
     ("GET", "/admin/v1/submissions/{id}/raw"),
     ("POST", "/admin/v1/submissions/{id}/replay"),
     ("GET", "/admin/v1/ledger"),
+    ("GET", "/admin/v1/incidents"),
+    ("GET", "/admin/v1/top"),
     ("GET", "/admin/v1/audit"),
 ];
 
@@ -172,6 +176,7 @@ async fn paths(service: &tlsrpt_tests::Service, route: &str, own: &Side, other: 
             (at(&format!("mail.{}", own.domain)), 200),
             (at(other.domain), 404),
             (at(&format!("mail.{}", other.domain)), 404),
+            (at("example"), 404),
             (format!("{}?domain={}", at(own.domain), other.domain), 400),
         ];
     }

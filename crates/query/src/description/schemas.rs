@@ -66,6 +66,11 @@ pub(crate) fn whole(max: usize) -> Schema {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(i64::try_from(max).unwrap_or(i64::MAX))).into()
 }
 
+/// A whole number from 0 to `max`.
+pub(crate) fn whole_or_none(max: usize) -> Schema {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(i64::try_from(max).unwrap_or(i64::MAX))).into()
+}
+
 /// The length of a page.
 pub(crate) fn limit(config: &QueryConfig) -> Schema {
     whole(config.page_max_rows)

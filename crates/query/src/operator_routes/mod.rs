@@ -5,6 +5,7 @@ mod audit;
 mod domains;
 mod erasures;
 mod import;
+mod incidents;
 mod keys;
 mod ledger;
 mod onboarding;
@@ -12,6 +13,7 @@ mod operator_keys;
 mod settings;
 mod submissions;
 mod tenants;
+mod top;
 mod unclaimed;
 
 use axum::http::Method;
@@ -92,6 +94,12 @@ pub(crate) static ROUTES: &[Entry] = &[
     ),
     Entry::new(Method::GET, "/admin/v1/ledger", "getLedger", "How many submissions were accepted, and what became of them", || {
         get(ledger::answer)
+    }),
+    Entry::new(Method::GET, "/admin/v1/incidents", "listIncidents", "Failures across tenants by what they have in common", || {
+        get(incidents::list).may_fail(&[Kind::QueryTooLarge])
+    }),
+    Entry::new(Method::GET, "/admin/v1/top", "listTop", "Which tenants, domains and reporters weigh most", || {
+        get(top::list).may_fail(&[Kind::QueryTooLarge])
     }),
     Entry::new(Method::GET, "/admin/v1/audit", "listAudit", "Who changed what, and who read which payload, newest first", || {
         get(audit::list)

@@ -27,8 +27,8 @@ pub(crate) struct Evidence {
     days_covered: usize,
     /// Sessions of both kinds.
     sessions: u64,
-    /// Share of the sessions that come from reports whose origin was verified (`dkim-aligned`), 0 to 1; 0 without sessions.
-    verified_share: f64,
+    /// Share of the sessions that come from reports whose origin was verified (`dkim-aligned`), 0 to 1; null without sessions.
+    verified_share: Option<f64>,
     /// Who reported, most sessions first.
     reporters: Vec<Reporter>,
     /// Reporters that usually report and stopped, whether or not they are among the above.
@@ -209,8 +209,8 @@ pub(crate) fn total(numbers: impl Iterator<Item = u64>) -> u64 {
     numbers.fold(0, u64::saturating_add)
 }
 
-/// Part of a whole, 0 to 1.
+/// Part of a whole, 0 to 1; none when there is no whole.
 #[expect(clippy::cast_precision_loss, reason = "a share is read to a few digits")]
-pub(crate) fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { (part as f64 / whole as f64).min(1.0) }
+pub(crate) fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| (part as f64 / whole as f64).min(1.0))
 }

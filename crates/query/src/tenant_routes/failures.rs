@@ -2,7 +2,6 @@
 
 use axum::Json;
 use serde::Serialize;
-use tlsrpt_report::{Fixer, ResultType};
 use tlsrpt_store::{FailureDimension, FailureGroup, FailureOrder, FailureSort};
 use utoipa::ToSchema;
 
@@ -11,6 +10,7 @@ use crate::{
     auth::TenantKey,
     config::QueryConfig,
     description::schemas,
+    explained::Explained,
     parameters::{Asked, FromParameters, LIMIT, Parameter, Parameters, Takes},
     problem::Problem,
 };
@@ -77,22 +77,8 @@ struct Group {
     explanation: Option<Explained>,
 }
 
-/// The short form of what `GET /v1/result-types` tells.
-#[derive(Serialize, ToSchema)]
-struct Explained {
-    title: &'static str,
-    blocks_under_enforce: bool,
-    who: Fixer,
-}
-
 fn explained(group: FailureGroup) -> Group {
-    let result = group.group.get("result_type").and_then(|name| ResultType::from_name(name.as_str()?));
-    let explanation = result.map(ResultType::explanation).map(|whole| Explained {
-        title: whole.title,
-        blocks_under_enforce: whole.stops_mail_under_enforce,
-        who: whole.who,
-    });
-    Group { group, explanation }
+    Group { explanation: Explained::of(&group.group), group }
 }
 
 pub(crate) async fn answer(key: TenantKey, Asked(asked): Asked<Groups>) -> Result<Json<Answer>, Problem> {

@@ -6,8 +6,10 @@ mod export;
 mod failures;
 mod metrics;
 mod narrow;
+mod policies;
 mod raw;
 mod readiness;
+mod reporters;
 mod reports;
 mod result_types;
 mod summary;
@@ -50,6 +52,12 @@ pub(crate) static ROUTES: &[Entry] = &[
     }),
     tenant("/v1/failures", "listFailures", "Failed sessions by what they have in common, explained", || {
         reusable(failures::answer).may_fail(&[Kind::QueryTooLarge])
+    }),
+    tenant("/v1/reporters", "listReporters", "Who reports: how often, how much, how well, and who fell silent", || {
+        reusable(reporters::list).may_fail(&[Kind::QueryTooLarge])
+    }),
+    tenant("/v1/domains/{domain}/policies", "listSeenPolicies", "Which MTA-STS policies reporters saw, and when", || {
+        reusable(policies::list).may_fail(&[Kind::QueryTooLarge])
     }),
     tenant("/v1/reports", "listReports", "Reports, newest first", || reusable(reports::list).may_fail(&[Kind::QueryTooLarge])),
     tenant("/v1/reports/{report_key}", "getReport", "One report with its failures", || {

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, net::IpAddr};
 
 use ipnet::IpNet;
-use tlsrpt_report::{Day, Domain, PolicyClass, ResultType, Trust};
+use tlsrpt_report::{Domain, PolicyClass, ResultType, Trust};
 use tlsrpt_store::Filter;
 
 use crate::{
@@ -11,12 +11,13 @@ use crate::{
     clock::today,
     config::QueryConfig,
     description::{inline, schemas},
-    parameters::{FromParameters, Parameter, Parameters, Takes, invalid},
+    parameters::{FromParameters, Parameter, Parameters, Takes},
+    period::period,
     problem::Problem,
 };
 
 /// Days of the default period, today included.
-const DEFAULT_DAYS: i32 = 30;
+pub(crate) const DEFAULT_DAYS: i32 = 30;
 
 /// The filters; a route with more parameters of its own puts them behind these.
 macro_rules! filters {
@@ -89,7 +90,7 @@ impl FromParameters for Counted {
 
 /// Reads the filters of a route that shows reports as they are.
 pub(crate) fn filter(parameters: &Parameters, config: &QueryConfig) -> Result<Filter, Problem> {
-    let (from, to) = period(parameters, config, today())?;
+    let (from, to) = period(parameters, config, today(), DEFAULT_DAYS)?;
     Ok(Filter {
         from,
         to,
@@ -106,20 +107,6 @@ pub(crate) fn filter(parameters: &Parameters, config: &QueryConfig) -> Result<Fi
         sending_nets: parameters.each("sending_net", network)?,
         trust: parameters.names("trust", &Trust::ALL.map(|trust| (trust.as_str(), trust)))?,
     })
-}
-
-/// The period asked for: 30 days up to `to`, and `to` is today, unless the request says otherwise.
-fn period(parameters: &Parameters, config: &QueryConfig, today: Day) -> Result<(Day, Day), Problem> {
-    let to = parameters.day("to")?.unwrap_or(today);
-    let from = parameters.day("from")?.unwrap_or_else(|| to.plus(1 - DEFAULT_DAYS));
-    if from > to {
-        return Err(invalid("from", format!("The period ends on {to}, before it begins on {from}.")));
-    }
-    let days = i64::from(to.0) - i64::from(from.0) + 1;
-    if days > i64::from(config.period_max_days) {
-        return Err(invalid("from", format!("The period has {days} days: ask for {} at most.", config.period_max_days)));
-    }
-    Ok((from, to))
 }
 
 /// A host name as rows hold it: lower case, no final dot.
@@ -145,25 +132,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-
-    fn asked(query: &str) -> Result<(Day, Day), Problem> {
-        let parameters = Parameters::parse(query, Counted::PARAMETERS)?;
-        period(&parameters, &QueryConfig::default(), "2026-03-31".parse().unwrap())
-    }
-
-    #[test]
-    fn the_default_period_is_the_last_30_days_with_today() {
-        assert_eq!(asked("").unwrap(), ("2026-03-02".parse().unwrap(), "2026-03-31".parse().unwrap()));
-        assert_eq!(asked("to=2026-01-30").unwrap(), ("2026-01-01".parse().unwrap(), "2026-01-30".parse().unwrap()));
-        assert_eq!(asked("from=2026-03-31").unwrap(), ("2026-03-31".parse().unwrap(), "2026-03-31".parse().unwrap()));
-    }
-
-    #[test]
-    fn a_period_that_ends_before_it_begins_or_is_too_long_is_refused() {
-        assert!(asked("from=2026-04-01").is_err());
-        assert!(asked("from=2026-02-02&to=2026-02-01").is_err());
-        assert!(asked("from=2016-01-01&to=2026-03-31").is_err());
-    }
 
     #[test]
     fn a_network_is_read_with_its_host_bits_cleared_and_an_address_as_itself() {

@@ -78,8 +78,8 @@ struct Entry {
     sessions: u64,
     /// Failed sessions of those days that `enforce` would have refused.
     blocked_sessions: u64,
-    /// Share of the sessions that come from reports whose origin was verified (`dkim-aligned`), 0 to 1.
-    verified_share: f64,
+    /// Share of the sessions that come from reports whose origin was verified (`dkim-aligned`), 0 to 1; null without sessions.
+    verified_share: Option<f64>,
 }
 
 pub(crate) async fn one(key: TenantKey, path: Segments, Asked(asked): Asked<AsOf>) -> Result<Json<Answer>, Problem> {

@@ -9,11 +9,15 @@ use crate::harness::{ADMIN, Api, mail, report};
 
 /// The route's path with its names filled in.
 fn path(route: &Route, report_key: &str) -> String {
+    path_of(route, report_key, "a.example")
+}
+
+fn path_of(route: &Route, report_key: &str, domain: &str) -> String {
     route
         .path
         .replace("{report_key}", report_key)
         .replace("{id}", "00000000-0000-7000-8000-000000000000")
-        .replace("{domain}", "a.example")
+        .replace("{domain}", domain)
         .replace("{key_id}", "none")
 }
 
@@ -135,9 +139,9 @@ async fn no_tenant_route_ever_answers_with_anything_of_another_tenants() {
 
     let mut tried = 0;
     for route in routes().filter(|route| matches!(route.audience, Audience::Tenant(_))) {
-        for (key, own, foreign, foreign_name, foreign_reporters, foreign_numbers) in [
-            (&a, &keys_of_a, &keys_of_b, "b.example", ["OnlyForB", "ByMailToB"], numbers_of_b),
-            (&b, &keys_of_b, &keys_of_a, "a.example", ["OnlyForA", "ByMailToA"], numbers_of_a),
+        for (key, own, own_name, foreign, foreign_name, foreign_reporters, foreign_numbers) in [
+            (&a, &keys_of_a, "a.example", &keys_of_b, "b.example", ["OnlyForB", "ByMailToB"], numbers_of_b),
+            (&b, &keys_of_b, "b.example", &keys_of_a, "a.example", ["OnlyForA", "ByMailToA"], numbers_of_a),
         ] {
             let sees_nothing = |answer: &str| {
                 // Of the mail nobody sees but what is in his own report.
@@ -148,7 +152,7 @@ async fn no_tenant_route_ever_answers_with_anything_of_another_tenants() {
                 }
             };
             for report_key in own {
-                let answer = api.get(&path(&route, report_key), key).await;
+                let answer = api.get(&path_of(&route, report_key, own_name), key).await;
                 assert_eq!(answer.status.as_u16(), 200, "{}: {}", route.path, answer.text());
                 sees_nothing(&answer.text());
                 tried += 1;
@@ -162,7 +166,15 @@ async fn no_tenant_route_ever_answers_with_anything_of_another_tenants() {
                     // Word for word the answer for what exists nowhere.
                     assert_eq!(foreign.text().replace(report_key, &nowhere), absent.text());
                 }
-            } else if !matches!(route.path, "/v1/result-types" | "/v1/metrics") {
+            } else if route.path.contains("{domain}") {
+                let absent = api.get(&path_of(&route, "", "nowhere.example"), key).await;
+                absent.is_problem(404, "not-found");
+                for foreign in [foreign_name.to_owned(), format!("www.{foreign_name}"), "example".to_owned()] {
+                    let answer = api.get(&path_of(&route, "", &foreign), key).await;
+                    answer.is_problem(404, "not-found");
+                    assert_eq!(answer.text().replace(&foreign, "nowhere.example"), absent.text());
+                }
+            } else if !matches!(route.path, "/v1/result-types" | "/v1/metrics" | "/v1/readiness") {
                 for query in [
                     format!("domain={foreign_name}"),
                     format!("domain={foreign_name}&subdomains=true"),

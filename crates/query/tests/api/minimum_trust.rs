@@ -7,7 +7,7 @@ use tlsrpt_report::Trust;
 use crate::harness::{Api, report};
 
 /// The routes of figures that take filters.
-const FIGURES: [&str; 4] = ["/v1/summary", "/v1/timeseries", "/v1/failures", "/v1/domains"];
+const FIGURES: [&str; 5] = ["/v1/summary", "/v1/timeseries", "/v1/failures", "/v1/domains", "/v1/reporters"];
 
 /// A tenant with a report of each trust, of today: 1, 10, 100 and 1,000 failed sessions, worst trust first.
 async fn api() -> (Api, String) {
@@ -26,7 +26,7 @@ async fn api() -> (Api, String) {
 async fn failed(api: &Api, key: &str, path: &str) -> u64 {
     let answer = api.get(path, key).await.json();
     let number = |value: &Value| value["failed_sessions"].as_u64().unwrap();
-    let list = ["points", "groups", "domains"].into_iter().find_map(|name| answer[name].as_array());
+    let list = ["points", "groups", "reporters", "domains"].into_iter().find_map(|name| answer[name].as_array());
     list.map_or_else(|| number(&answer), |list| list.iter().map(number).sum())
 }
 
@@ -46,6 +46,8 @@ async fn figures_count_what_has_the_tenants_minimum_trust_unless_the_request_say
                 assert_eq!(failed(&api, &key, &format!("{route}{query}")).await, counted, "{minimum:?}: {route}{query}");
             }
         }
+        let policies = api.get("/v1/domains/a.example/policies", &key).await.json();
+        assert_eq!(policies["policies"][0]["sessions"], counted, "{minimum:?}: {policies}");
         let metrics = api.get("/v1/metrics", &key).await.text();
         for line in [
             format!("tlsrpt_tenant_sessions{{domain=\"a.example\",outcome=\"failed\"}} {counted}\n"),

@@ -43,6 +43,9 @@ async fn a_query_that_is_not_understood_is_answered_with_what_was_probably_meant
     check("/v1/failures?group_by=reason&sort=reasons", "invalid-parameter", "sort", Some("reason")).await;
     check("/v1/domains?sort=-report", "invalid-parameter", "sort", Some("reports")).await;
     check("/v1/domains?limit=0", "invalid-parameter", "limit", None).await;
+    check("/v1/reporters?sort=silent", "invalid-parameter", "sort", Some("is_silent")).await;
+    check("/v1/domains/a.example/policies?form=2026-01-01", "unknown-parameter", "form", Some("from")).await;
+    check("/v1/domains/a.example/policies?from=2026-02-02&to=2026-02-01", "invalid-parameter", "from", None).await;
     check("/v1/export?format=json", "invalid-parameter", "format", Some("ndjson")).await;
     check("/v1/export?fromat=csv", "unknown-parameter", "fromat", Some("format")).await;
     check("/v1/export?cursor=made-up", "invalid-cursor", "cursor", None).await;
@@ -51,6 +54,12 @@ async fn a_query_that_is_not_understood_is_answered_with_what_was_probably_meant
     check("/admin/v1/submissions?fate=reject", "invalid-parameter", "fate", Some("rejected")).await;
     check("/admin/v1/submissions?fat=rejected", "unknown-parameter", "fat", Some("fate")).await;
     check("/admin/v1/ledger?from=2026-02-02&to=2026-02-01", "invalid-parameter", "from", None).await;
+    check("/admin/v1/incidents?group_by=recieving_mx", "invalid-parameter", "group_by", Some("receiving_mx")).await;
+    check("/admin/v1/incidents?sort=-last_sen", "invalid-parameter", "sort", Some("last_seen")).await;
+    check("/admin/v1/incidents?min_tenants=-1", "invalid-parameter", "min_tenants", None).await;
+    check("/admin/v1/incidents?min_tenants=1000001", "invalid-parameter", "min_tenants", None).await;
+    check("/admin/v1/top?by=tenant", "invalid-parameter", "by", Some("tenants")).await;
+    check("/admin/v1/top?weight=payload-bytes", "invalid-parameter", "weight", Some("payload_bytes")).await;
     check("/admin/v1/tenants?cursor=NO%20SUCH", "invalid-cursor", "cursor", None).await;
     check("/admin/v1/tenants/a?verbose=1", "unknown-parameter", "verbose", None).await;
 }

@@ -252,6 +252,7 @@ impl Asker<'_> {
         self.series_are_right(own).await;
         self.failures_are_right(own).await;
         self.domains_are_right(own, claims).await;
+        self.reporters_are_right(own).await;
     }
 
     async fn summary_is_right(&self, own: &[&Row]) {
@@ -364,6 +365,36 @@ impl Asker<'_> {
         self.same("domains", domains["domains"].as_array().unwrap().iter().map(entry).collect::<Vec<_>>(), counted);
     }
 
+    async fn reporters_are_right(&self, own: &[&Row]) {
+        let reporters = self.get("/v1/reporters").await;
+        let mut counted = Vec::new();
+        for name in own.iter().map(|row| row.reporter).collect::<BTreeSet<_>>() {
+            let of: Vec<_> = own.iter().filter(|row| row.reporter == name).collect();
+            let (mut sum, mut verified) = (Sum::default(), Sum::default());
+            of.iter().for_each(|row| sum.add(row, row.successful, row.failed));
+            of.iter().filter(|row| row.trust == Trust::DkimAligned).for_each(|row| verified.add(row, row.successful, row.failed));
+            let ((successful, failed), verified) = (sum.total(), verified.total());
+            let share = (verified.0 + verified.1) as f64 / (successful + failed) as f64;
+            let domains: BTreeSet<&str> = of.iter().map(|row| row.domain.as_str()).collect();
+            let days: BTreeSet<Day> = of.iter().map(|row| row.day).collect();
+            counted.push(json!({
+                "reporter": name, "reports": of.iter().map(|row| row.report).collect::<BTreeSet<_>>().len(),
+                "successful_sessions": successful, "failed_sessions": failed, "verified_share": share, "domains": domains,
+                "domains_total": domains.len(), "first_reported": days.first().unwrap().to_string(),
+                "last_reported": days.last().unwrap().to_string()
+            }));
+        }
+        let mut answered = reporters["reporters"].clone();
+        for one in answered.as_array_mut().unwrap() {
+            let warnings = one["warnings"].as_object().unwrap();
+            self.same("details-mismatch", &one["mismatched_reports"], warnings.get("details-mismatch").unwrap_or(&json!(0)));
+            for name in ["usual_gap_days", "is_silent", "mismatched_reports", "warnings"] {
+                one.as_object_mut().unwrap().remove(name).unwrap();
+            }
+        }
+        self.same("reporters", answered, Value::Array(counted));
+    }
+
     async fn export_is_right(&self, own: &[&Row]) {
         let answer = self.api.get(&format!("/v1/export?{}", self.filter()), self.key).await;
         let line = |line: &str| {
@@ -392,6 +423,10 @@ impl Asker<'_> {
             let period = format!("from={FROM}&to={TO}");
             let paths: Vec<String> = match route.path {
                 "/v1/result-types" | "/v1/metrics" => vec![route.path.to_owned()],
+                path if path.contains("{domain}") => {
+                    let claims = TENANTS.iter().find(|(tenant, _)| *tenant == self.tenant).unwrap().1;
+                    claims.iter().map(|claim| format!("{}?{period}", path.replace("{domain}", claim))).collect()
+                }
                 path if path.contains("{report_key}") => keys.iter().take(12).map(|key| path.replace("{report_key}", key)).collect(),
                 "/v1/timeseries" => ["domain", "reporter"].map(|by| format!("{}?{period}&group_by={by}", route.path)).into(),
                 "/v1/failures" => {
