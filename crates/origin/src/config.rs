@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use hickory_resolver::net::NetError;
 use serde::{Deserialize, Serialize};
+use tlsrpt_outbound::ResolverError;
 
 /// Configuration of the verifier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,11 +56,8 @@ impl OriginConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum OriginError {
     /// The resolver refuses its configuration.
-    #[error("make a DNS resolver")]
-    Resolver(#[source] NetError),
-    /// The resolver's TLS, which is never used, refuses its configuration.
-    #[error("make a DNS resolver: its TLS configuration")]
-    Tls(#[source] rustls::Error),
+    #[error("ask DNS")]
+    Resolver(#[source] ResolverError),
     /// One verifier a metrics registry.
     #[error("register the metrics of the origin verifier")]
     Metrics(#[source] prometheus::Error),

@@ -5,7 +5,7 @@
 //! that stays without an answer DNS is away.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::IpAddr,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
@@ -14,13 +14,11 @@ use std::{
 };
 
 use hickory_resolver::{
-    TokioResolver,
-    config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts},
-    net::{DnsError, NetError, runtime::TokioRuntimeProvider},
+    net::{DnsError, NetError},
     proto::rr::{Name, RData, RecordType},
-    system_conf::read_system_conf,
 };
 use mail_auth::MessageAuthenticator;
+use tlsrpt_outbound::{ResolverOptions, resolver};
 
 use crate::{
     config::{OriginConfig, OriginError},
@@ -55,25 +53,12 @@ pub(crate) enum NoAnswer {
 
 impl Dns {
     pub(crate) fn new(config: &OriginConfig) -> Result<Arc<Self>, OriginError> {
-        let (servers, mut options) =
-            if config.servers.is_empty() { of_the_system() } else { (given(&config.servers), ResolverOpts::default()) };
-        // Two tries within the time for one question.
-        options.timeout = config.query_timeout() / 2;
-        options.attempts = 1;
-        options.cache_size = config.cache_entries_max;
-        options.use_hosts_file = ResolveHosts::Never;
-        options.max_active_requests = ACTIVE_REQUESTS_MAX;
-        // No question goes by TLS, so no certificates are needed, and none are read.
-        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(OriginError::Tls)?
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        let resolver = TokioResolver::builder_with_config(servers, TokioRuntimeProvider::default())
-            .with_options(options)
-            .with_tls_config(tls)
-            .build()
-            .map_err(OriginError::Resolver)?;
+        let options = ResolverOptions {
+            timeout: config.query_timeout(),
+            cache_entries_max: config.cache_entries_max,
+            active_requests_max: ACTIVE_REQUESTS_MAX,
+        };
+        let resolver = resolver(&config.servers, &options).map_err(OriginError::Resolver)?;
         Ok(Arc::new(Self {
             authenticator: MessageAuthenticator(resolver),
             query_timeout: config.query_timeout(),
@@ -187,28 +172,5 @@ async fn watch(dns: Weak<Dns>) {
         let wait = dns.away_retry;
         drop(dns);
         tokio::time::sleep(wait).await;
-    }
-}
-
-fn given(servers: &[SocketAddr]) -> ResolverConfig {
-    let server = |addr: &SocketAddr| {
-        let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-            connection.port = addr.port();
-            connection
-        });
-        NameServerConfig::new(addr.ip(), true, connections.into())
-    };
-    ResolverConfig::from_name_servers(servers.iter().map(server).collect())
-}
-
-/// What the system uses; without a readable configuration that is a server on this machine (resolv.conf(5)).
-fn of_the_system() -> (ResolverConfig, ResolverOpts) {
-    match read_system_conf() {
-        // Names are asked for as they are: search lists are for people.
-        Ok((config, options)) => (ResolverConfig::from_name_servers(config.name_servers().to_vec()), options),
-        Err(error) => {
-            tracing::info!(%error, "the system names no DNS server: asking one on this machine");
-            (given(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 53))]), ResolverOpts::default())
-        }
     }
 }
