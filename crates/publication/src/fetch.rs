@@ -53,16 +53,16 @@ fn cause(error: &reqwest::Error) -> Unfetched {
         if let Some(error) = error.downcast_ref::<rustls::Error>() {
             return of_tls(error);
         }
-        // An I/O error has what it wraps within, and not as its source.
-        if let Some(error) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref).and_then(|within| within.downcast_ref()) {
-            return of_tls(error);
-        }
         match error.downcast_ref::<NetError>() {
             Some(NetError::Dns(DnsError::NoRecordsFound(_))) => return Unfetched::NoHost,
             Some(_) => return Unfetched::Dns,
             None => {}
         }
-        next = error.source();
+        // An I/O error has what it wraps within: its source is only the source of that.
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(within) => Some(within),
+            None => error.source(),
+        };
     }
     Unfetched::Connection
 }

@@ -130,7 +130,7 @@ mod tests {
             values(receiver(&["reports.example"], Some("in.example:8443")), None),
             [
                 format!("v=TLSRPTv1; rua=mailto:{ADDRESS}@reports.example,https://in.example:8443/v1/tlsrpt/{ADDRESS}"),
-                "v=STSv1; id=20260528T202640Z;".to_owned()
+                "v=STSv1; id=20260528T202640;".to_owned()
             ]
         );
         assert_eq!(values(receiver(&[], None), Some("7")), ["v=STSv1; id=7;"]);

@@ -61,7 +61,7 @@ fn parse(name: &str, text: &str, findings: &mut Vec<Finding>) -> TlsrptRecord {
     if rua_fields > 1 {
         findings.push(Finding::new(Code::TlsrptRuaRepeated, name));
     }
-    if record.rua.is_empty() && !findings.iter().any(|finding| matches!(finding.code, Code::TlsrptUri | Code::TlsrptUriUnescaped)) {
+    if rua_fields == 0 {
         findings.push(Finding::new(Code::TlsrptNoRua, name));
     }
     if record.rua.len() > RUA_MAX {
