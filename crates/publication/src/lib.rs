@@ -2,13 +2,14 @@
 //! publish instead.
 //!
 //! A domain's way: [`Checker::check`] asks DNS and the policy's host, and remembers the [`Look`], which is facts → [`judge`] reads
-//! them and says what is in force and what is wrong, as [`Finding`]s of one table of [`Code`]s → [`Published`] shows both.
+//! them and says what is in force and what is wrong, as [`Finding`]s of one table of [`Code`]s → [`Advice`] shows all of it.
 //! [`Receiver::records`] are the records that a tenant is to publish, [`draft()`] is the policy.
 //!
 //! Invariants: but for the checker there is no I/O and no clock here; no text of others makes it panic; what DNS did not answer is
 //! never taken for what is not there; a look ends in time, asks a bounded number of questions, and connects to nothing but the
 //! policy's host, within [`Reach`](tlsrpt_outbound::Reach).
 
+mod advice;
 mod checker;
 mod compare;
 mod config;
@@ -25,6 +26,7 @@ mod sts_record;
 mod tlsrpt_record;
 mod txt;
 
+pub use advice::Advice;
 pub use checker::{Checked, Checker};
 pub use compare::SeenPolicy;
 pub use config::{PublicationConfig, PublicationError};

@@ -77,10 +77,10 @@ impl Receiver {
         }
     }
 
-    /// The records that a tenant is to publish for a domain. `id` is that of the MTA-STS record that is there already.
+    /// The records that the tenant with this reporting address, if it is known, is to publish for a domain. `id` is that of the MTA-STS record that is there already.
     #[must_use]
-    pub fn records(&self, domain: &Domain, address: &str, id: Option<&str>, now: UnixMillis) -> Vec<Record> {
-        let rua = self.rua(address);
+    pub fn records(&self, domain: &Domain, address: Option<&str>, id: Option<&str>, now: UnixMillis) -> Vec<Record> {
+        let rua = address.map(|address| self.rua(address)).unwrap_or_default();
         let tlsrpt = (!rua.is_empty()).then(|| Record {
             name: tlsrpt_name(domain),
             r#type: "TXT",
@@ -124,7 +124,7 @@ mod tests {
     fn the_records_to_publish_name_every_way_that_reports_come_in() {
         let domain = Domain::parse("example.com").unwrap();
         let values = |receiver: Receiver, id| {
-            receiver.records(&domain, ADDRESS, id, UnixMillis(1_780_000_000_123)).into_iter().map(|record| record.value).collect::<Vec<_>>()
+            receiver.records(&domain, Some(ADDRESS), id, UnixMillis(1_780_000_000_123)).into_iter().map(|record| record.value).collect::<Vec<_>>()
         };
         assert_eq!(
             values(receiver(&["reports.example"], Some("in.example:8443")), None),

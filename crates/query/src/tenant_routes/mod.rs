@@ -1,6 +1,7 @@
 //! What a tenant may ask. Each handler takes a `TenantKey` first, whose type names the scope that the route needs
 //! (`TenantKey` alone is `TenantKey<Read>`), and reaches only that tenant's rows.
 
+mod dns;
 mod domains;
 mod export;
 mod failures;
@@ -34,6 +35,9 @@ fn reusable<H: Described<T>, T: 'static>(handler: H) -> Opened {
 pub(crate) static ROUTES: &[Entry] = &[
     tenant("/v1/domains", "listDomains", "The tenant's domains and their figures", || {
         reusable(domains::list).may_fail(&[Kind::QueryTooLarge])
+    }),
+    tenant("/v1/domains/{domain}/dns", "getDomainDns", "What a domain publishes, what is wrong with it, and what to publish", || {
+        get(dns::answer)
     }),
     tenant("/v1/summary", "getSummary", "Sessions, reports and reporters of a period", || {
         reusable(summary::answer).may_fail(&[Kind::QueryTooLarge])
