@@ -67,8 +67,9 @@ pub fn validating_resolver(
     anchors: Option<&Path>,
 ) -> Result<TokioResolver, ResolverError> {
     let anchors = match anchors {
-        Some(path) => TrustAnchors::from_file(path)
-            .map_err(|error| ResolverError::Anchors { path: path.to_owned(), source: Box::new(error) })?,
+        Some(path) => {
+            TrustAnchors::from_file(path).map_err(|error| ResolverError::Anchors { path: path.to_owned(), source: Box::new(error) })?
+        }
         None => TrustAnchors::default(),
     };
     builder(servers, options)?.with_trust_anchor(Arc::new(anchors)).build().map_err(ResolverError::Resolver)

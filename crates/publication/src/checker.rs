@@ -121,9 +121,8 @@ impl Checker {
             within(deadline, dns.mx(domain.as_str()), || Answer::Failed(Trouble::TimedOut)),
             within(deadline, dns.passes_signatures(), || false),
         );
-        let dnssec = async {
-            if is_signed { within(deadline, dns.mx_dnssec(domain.as_str()), || Dnssec::Unknown).await } else { Dnssec::Unknown }
-        };
+        let dnssec =
+            async { if is_signed { within(deadline, dns.mx_dnssec(domain.as_str()), || Dnssec::Unknown).await } else { Dnssec::Unknown } };
         let mut records = match answer {
             Answer::Found(records) => records,
             Answer::Missing => return (MxRecords { answer: Answer::Missing, is_cut: false }, dnssec.await),

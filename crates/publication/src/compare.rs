@@ -89,15 +89,16 @@ mod tests {
     fn every_mail_server_that_no_line_covers_is_found_and_every_line_that_covers_none() {
         use {PolicyMode::*, Severity::*};
         check_mx(&policy(Enforce, &["*.example.com"]), &["a.example.com", "b.example.com"], &[]);
-        check_mx(&policy(Enforce, &["*.example.com"]), &["a.example.com", "a.b.example.com"], &[(
-            Code::PolicyMxUncovered,
-            Error,
-            "a.b.example.com",
-        )]);
-        check_mx(&policy(Testing, &["a.example", "old.example"]), &["a.example", "b.example"], &[
-            (Code::PolicyMxUncovered, Warning, "b.example"),
-            (Code::PolicyMxUnused, Warning, "old.example"),
-        ]);
+        check_mx(
+            &policy(Enforce, &["*.example.com"]),
+            &["a.example.com", "a.b.example.com"],
+            &[(Code::PolicyMxUncovered, Error, "a.b.example.com")],
+        );
+        check_mx(
+            &policy(Testing, &["a.example", "old.example"]),
+            &["a.example", "b.example"],
+            &[(Code::PolicyMxUncovered, Warning, "b.example"), (Code::PolicyMxUnused, Warning, "old.example")],
+        );
         check_mx(&policy(PolicyMode::None, &[]), &["a.example"], &[]);
     }
 

@@ -131,7 +131,11 @@ mod tests {
 
     #[test]
     fn the_policy_names_the_hosts_of_dns_and_of_verified_reports_and_no_forged_one() {
-        let draft = drafted(&["b.example", "a.example"], &[("old.example", true), ("evil.example", false), ("a.example", false)], PolicyMode::Testing);
+        let draft = drafted(
+            &["b.example", "a.example"],
+            &[("old.example", true), ("evil.example", false), ("a.example", false)],
+            PolicyMode::Testing,
+        );
         assert_eq!(
             draft.text,
             "version: STSv1\r\nmode: testing\r\nmx: a.example\r\nmx: b.example\r\nmx: old.example\r\nmax_age: 86400\r\n"
@@ -143,7 +147,10 @@ mod tests {
 
     #[test]
     fn without_mx_records_the_domain_itself_takes_the_mail() {
-        assert_eq!(drafted(&[], &[], PolicyMode::Enforce).text, "version: STSv1\r\nmode: enforce\r\nmx: example.com\r\nmax_age: 1209600\r\n");
+        assert_eq!(
+            drafted(&[], &[], PolicyMode::Enforce).text,
+            "version: STSv1\r\nmode: enforce\r\nmx: example.com\r\nmax_age: 1209600\r\n"
+        );
         assert_eq!(drafted(&["a.example"], &[], PolicyMode::None).text, "version: STSv1\r\nmode: none\r\nmax_age: 86400\r\n");
     }
 

@@ -107,8 +107,7 @@ pub(crate) fn read(url: &str, text: &str, findings: &mut Vec<Finding>) -> Policy
             },
         }
     }
-    for (name, code) in
-        [("version", Code::PolicyVersionMissing), ("mode", Code::PolicyModeMissing), ("max_age", Code::PolicyMaxAgeMissing)]
+    for (name, code) in [("version", Code::PolicyVersionMissing), ("mode", Code::PolicyModeMissing), ("max_age", Code::PolicyMaxAgeMissing)]
     {
         if !seen.contains(&name) {
             findings.push(at(code));

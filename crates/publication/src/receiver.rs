@@ -124,7 +124,11 @@ mod tests {
     fn the_records_to_publish_name_every_way_that_reports_come_in() {
         let domain = Domain::parse("example.com").unwrap();
         let values = |receiver: Receiver, id| {
-            receiver.records(&domain, Some(ADDRESS), id, UnixMillis(1_780_000_000_123)).into_iter().map(|record| record.value).collect::<Vec<_>>()
+            receiver
+                .records(&domain, Some(ADDRESS), id, UnixMillis(1_780_000_000_123))
+                .into_iter()
+                .map(|record| record.value)
+                .collect::<Vec<_>>()
         };
         assert_eq!(
             values(receiver(&["reports.example"], Some("in.example:8443")), None),

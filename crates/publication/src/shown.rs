@@ -137,14 +137,8 @@ impl Published {
             is_covered: covers(policy, &mx.host),
         });
         Self {
-            tlsrpt: ShownTlsrpt {
-                records: (&look.tlsrpt).into(),
-                rua: judgement.tlsrpt.as_ref().map(|record| record.rua.clone()),
-            },
-            mta_sts: ShownMtaSts {
-                records: (&look.mta_sts).into(),
-                id: judgement.mta_sts.as_ref().and_then(|record| record.id.clone()),
-            },
+            tlsrpt: ShownTlsrpt { records: (&look.tlsrpt).into(), rua: judgement.tlsrpt.as_ref().map(|record| record.rua.clone()) },
+            mta_sts: ShownMtaSts { records: (&look.mta_sts).into(), id: judgement.mta_sts.as_ref().and_then(|record| record.id.clone()) },
             policy: ShownPolicy {
                 url: look.policy.url.clone(),
                 state: match &look.policy.answer {
@@ -154,9 +148,7 @@ impl Published {
                 },
                 status: fetched.map(|fetched| fetched.status),
                 content_type: fetched.and_then(|fetched| fetched.content_type.clone()),
-                text: policy
-                    .and_then(|_| fetched?.body.as_deref())
-                    .map(|body| String::from_utf8_lossy(body).into_owned()),
+                text: policy.and_then(|_| fetched?.body.as_deref()).map(|body| String::from_utf8_lossy(body).into_owned()),
                 mode: policy.and_then(|policy| policy.mode),
                 max_age_seconds: policy.and_then(|policy| policy.max_age_seconds),
                 mx: policy.into_iter().flat_map(|policy| policy.mx.iter().map(ToString::to_string)).collect(),

@@ -78,7 +78,8 @@ fn uris(name: &str, value: &str, rua: &mut Vec<String>, findings: &mut Vec<Findi
             _ if uri.contains('!') => findings.push(finding(Code::TlsrptUriUnescaped)),
             // Two fields with blanks between in place of a semicolon, or two addresses without a comma.
             _ if uri.contains(char::is_whitespace) => {
-                let code = if uri.split_whitespace().skip(1).any(|word| word.contains('=')) { Code::TlsrptSemicolon } else { Code::TlsrptUri };
+                let code =
+                    if uri.split_whitespace().skip(1).any(|word| word.contains('=')) { Code::TlsrptSemicolon } else { Code::TlsrptUri };
                 findings.push(finding(code));
                 // It is clear what was meant; whose address it is, is said too.
                 rua.extend(uri.split_whitespace().next().map(str::to_owned));

@@ -127,7 +127,10 @@ fn configuration(machine: &Machine, zones: &Zones<'_>) -> String {
     let signing = if zones.is_signed { "on" } else { "off" };
     let names = zones.unsigned.iter().map(|(name, _)| *name).chain(zones.failing.iter().copied());
     let more = names.fold(String::new(), |text, name| {
-        text + &format!("  - domain: {name}\n    file: /{}\n    semantic-checks: off\n    zonefile-sync: -1\n    journal-content: none\n", file(name))
+        text + &format!(
+            "  - domain: {name}\n    file: /{}\n    semantic-checks: off\n    zonefile-sync: -1\n    journal-content: none\n",
+            file(name)
+        )
     });
     format!(
         "server:
@@ -160,9 +163,7 @@ zone:
 }
 
 fn zone(machine: &Machine, name: &str, records: &BTreeSet<String>, serial: u32) -> String {
-    let mut text = format!(
-        "$ORIGIN {name}\n$TTL 0\n@ SOA name-server. nobody.invalid. {serial} 3600 600 86400 0\n",
-    );
+    let mut text = format!("$ORIGIN {name}\n$TTL 0\n@ SOA name-server. nobody.invalid. {serial} 3600 600 86400 0\n",);
     if name == "." {
         // A string takes whatever is written to it, here and below.
         let _ = writeln!(text, "@ NS name-server.\nname-server. A {}", machine.address());

@@ -12,6 +12,7 @@ const TENANT_ROUTES: &[&str] = &[
     "/v1/timeseries",
     "/v1/failures",
     "/v1/reports",
+    "/v1/domains/{domain}/dns",
     "/v1/reports/{report_key}",
     "/v1/reports/{report_key}/raw",
     "/v1/export",
@@ -152,6 +153,9 @@ async fn no_route_shows_one_tenant_the_names_or_numbers_of_another() {
 /// The requests of `own` on a route that could show something of `other`, with the status that each must have.
 async fn paths(service: &tlsrpt_tests::Service, route: &str, own: &Side, other: &Side) -> Vec<(String, u16)> {
     let period = wide_period();
+    if route.contains("{domain}") {
+        return [(own, 200), (other, 404)].map(|(side, status)| (route.replace("{domain}", side.domain), status)).into();
+    }
     if route.contains("{report_key}") {
         let at = |key: &str| route.replace("{report_key}", key);
         let mut paths = Vec::new();

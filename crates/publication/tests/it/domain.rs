@@ -39,8 +39,7 @@ pub(crate) fn good(name: &'static str) -> TestDomain {
          {d}. MX 10 mx.{d}.
          mx.{d}. A 127.0.0.9
          _25._tcp.mx.{d}. TLSA 3 1 1 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-    let mut domain =
-        TestDomain { name, records: records.to_owned(), shows: Shows::Good, response: Vec::new(), expected: Vec::new() };
+    let mut domain = TestDomain { name, records: records.to_owned(), shows: Shows::Good, response: Vec::new(), expected: Vec::new() };
     domain.response = response("200 OK", "Content-Type: text/plain\r\n", &POLICY.replace("{d}", &domain.domain()));
     domain
 }

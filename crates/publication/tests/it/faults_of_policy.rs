@@ -14,7 +14,9 @@ pub(crate) fn domains() -> Vec<TestDomain> {
     let with = |from: &str, to: &str| POLICY.replace(from, to);
     let mut all = vec![
         good("host-missing").without("mta-sts.").finds(&[none, Code::PolicyHostMissing]),
-        good("host-without-address").with("mta-sts.{d}. A {web}", "mta-sts.{d}. TXT \"no address\"").finds(&[none, Code::PolicyHostMissing]),
+        good("host-without-address")
+            .with("mta-sts.{d}. A {web}", "mta-sts.{d}. TXT \"no address\"")
+            .finds(&[none, Code::PolicyHostMissing]),
         good("host-alias").with("mta-sts.{d}. A {web}", "mta-sts.{d}. CNAME web.{d}.\nweb.{d}. A {web}"),
         good("connection").with("{web}", "{silent}").finds(&[none, Code::PolicyConnection]),
         good("tls").with("{web}", "{without-tls}").finds(&[none, Code::PolicyTls]),
@@ -23,9 +25,13 @@ pub(crate) fn domains() -> Vec<TestDomain> {
         good("certificate-untrusted").shows(Shows::Untrusted).finds(&[none, Code::PolicyCertificateUntrusted]),
         good("status").answers(response("404 Not Found", TEXT, "no")).finds(&[none, Code::PolicyStatus]),
         good("too-large").policy(&(POLICY.to_owned() + &"x".repeat(POLICY_MAX_BYTES))).finds(&[none, Code::PolicyTooLarge]),
-        good("not-text")
-            .answers([response("200 OK", "Content-Type: text/plain\r\n", "\u{0}"), vec![]].concat())
-            .finds(&[none, Code::PolicyLine, Code::PolicyVersionMissing, Code::PolicyModeMissing, Code::PolicyMaxAgeMissing]),
+        good("not-text").answers([response("200 OK", "Content-Type: text/plain\r\n", "\u{0}"), vec![]].concat()).finds(&[
+            none,
+            Code::PolicyLine,
+            Code::PolicyVersionMissing,
+            Code::PolicyModeMissing,
+            Code::PolicyMaxAgeMissing,
+        ]),
         good("not-utf8")
             .answers(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\n\xff\xfe".to_vec())
             .finds(&[none, Code::PolicyNotText]),

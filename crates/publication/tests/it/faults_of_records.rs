@@ -26,7 +26,9 @@ pub(crate) fn domains() -> Vec<TestDomain> {
             .tlsrpt("v=TLSRPTv1; rua=mailto:{a}@reports.example; rua=https://in.reports.example/v1/tlsrpt/{a}")
             .finds(&[Code::TlsrptRuaRepeated]),
         good("tlsrpt-rua-many")
-            .tlsrpt("v=TLSRPTv1; rua=mailto:{a}@reports.example,mailto:1@b.example,mailto:2@b.example,mailto:3@b.example,mailto:4@b.example")
+            .tlsrpt(
+                "v=TLSRPTv1; rua=mailto:{a}@reports.example,mailto:1@b.example,mailto:2@b.example,mailto:3@b.example,mailto:4@b.example",
+            )
             .finds(&[Code::TlsrptRuaMany])
             .finds(&[Code::TlsrptRuaElsewhere; 4]),
         good("tlsrpt-uri").tlsrpt("v=TLSRPTv1; rua={a}@reports.example").finds(&[Code::TlsrptUri]),

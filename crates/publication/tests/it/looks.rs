@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tlsrpt_outbound::Reach;
-use tlsrpt_publication::{Checker, Published, PublicationConfig, State};
+use tlsrpt_publication::{Checker, PublicationConfig, Published, State};
 use tlsrpt_report::Domain;
 
 use crate::{

@@ -43,7 +43,8 @@ pub(crate) async fn world() -> Option<&'static World> {
 impl World {
     async fn start(peers: &Peers) -> Self {
         let (web, without_tls, silent) = (peers.address(), peers.address(), peers.address());
-        let tables = [faults_of_records::domains(), faults_of_policy::domains(), faults_of_mail::domains(), looks::domains(), reach::domains()];
+        let tables =
+            [faults_of_records::domains(), faults_of_policy::domains(), faults_of_mail::domains(), looks::domains(), reach::domains()];
         let domains: Vec<TestDomain> = tables.into_iter().flatten().collect();
         let filled = |records: &str, domain: &str| fill(records, domain, [web, without_tls, silent]);
         let records: String = domains.iter().map(|domain| filled(&domain.records, &domain.domain()) + "\n").collect();

@@ -28,7 +28,8 @@ pub(crate) struct DnsArgs {
 pub(crate) fn run(config: &Config, args: &DnsArgs) -> anyhow::Result<ExitCode> {
     tlsrpt_telemetry::logs::init(config.logs.format, &config.logs.filter)?;
     let receiver = wiring::publication::receiver(config);
-    let checked = wiring::runtime()?.block_on(async { anyhow::Ok(wiring::publication::checker(config)?.check(&args.domain, true).await) })?;
+    let checked =
+        wiring::runtime()?.block_on(async { anyhow::Ok(wiring::publication::checker(config)?.check(&args.domain, true).await) })?;
     let advice = Advice::new(&checked, Expected { receiver: &receiver, address: args.address.as_deref(), seen: &[] });
     if args.json {
         println!("{}", serde_json::to_string_pretty(&advice)?);

@@ -237,6 +237,9 @@ impl Default for LogsSection {
     fn default() -> Self {
         // rustls warns of what peers send, which anybody may: an IP address for a host name is enough. hickory warns of what the zones
         // of others are like.
-        Self { format: LogFormat::Text, filter: "info,fjall=warn,lsm_tree=warn,rustls=error,hickory_net=error,hickory_proto=error,hickory_resolver=error".to_owned() }
+        Self {
+            format: LogFormat::Text,
+            filter: "info,fjall=warn,lsm_tree=warn,rustls=error,hickory_net=error,hickory_proto=error,hickory_resolver=error".to_owned(),
+        }
     }
 }
