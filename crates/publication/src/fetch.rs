@@ -21,7 +21,6 @@ pub(crate) async fn fetch(client: &Client, url: &str) -> PolicyFile {
 }
 
 async fn answer(client: &Client, url: &str) -> Result<Fetched, Unfetched> {
-    // A domain's name is one of a URL too, but for underscores that some clients refuse.
     let url = Url::parse(url).map_err(|_| Unfetched::NoHost)?;
     let request = client.get(url).map_err(|_| Unfetched::Forbidden)?;
     let response = request.send().await.map_err(|error| cause(&error))?;

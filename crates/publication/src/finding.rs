@@ -1,11 +1,17 @@
 //! What can be wrong with what a domain publishes: the one table of it.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = FindingSeverity)]
 pub enum Severity {
     /// Something does not work: no reports come, or a policy does not hold or stops mail.
     Error,
@@ -74,7 +80,7 @@ impl Finding {
 macro_rules! codes {
     ($($variant:ident = $severity:ident $slug:literal: $text:literal, $remedy:literal;)+) => {
         /// What kind of finding it is.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         pub enum Code {
             $(#[doc = $text] #[serde(rename = $slug)] $variant,)+
         }
@@ -116,6 +122,19 @@ macro_rules! codes {
             }
         }
     };
+}
+
+// By hand: the derivation does not see a name that a macro gives.
+impl PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Self::ALL.iter().map(|code| code.as_str()))).into()
+    }
+}
+
+impl ToSchema for Code {
+    fn name() -> Cow<'static, str> {
+        "FindingCode".into()
+    }
 }
 
 codes! {

@@ -39,6 +39,7 @@ impl<T> Answer<T> {
 /// Whether a question was answered, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = AnswerState)]
 pub enum State {
     /// There is something.
     Found,

@@ -25,14 +25,7 @@ pub(crate) fn domains() -> Vec<TestDomain> {
         good("certificate-untrusted").shows(Shows::Untrusted).finds(&[none, Code::PolicyCertificateUntrusted]),
         good("status").answers(response("404 Not Found", TEXT, "no")).finds(&[none, Code::PolicyStatus]),
         good("too-large").policy(&(POLICY.to_owned() + &"x".repeat(POLICY_MAX_BYTES))).finds(&[none, Code::PolicyTooLarge]),
-        good("not-text").answers([response("200 OK", "Content-Type: text/plain\r\n", "\u{0}"), vec![]].concat()).finds(&[
-            none,
-            Code::PolicyLine,
-            Code::PolicyVersionMissing,
-            Code::PolicyModeMissing,
-            Code::PolicyMaxAgeMissing,
-        ]),
-        good("not-utf8")
+        good("not-text")
             .answers(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\n\xff\xfe".to_vec())
             .finds(&[none, Code::PolicyNotText]),
         good("line").policy(&(POLICY.to_owned() + "<html>\r\n")).finds(&[none, Code::PolicyLine]),
