@@ -1,15 +1,18 @@
 //! A resolver that asks the servers of the configuration, or the system's.
 
 use std::{
+    error::Error,
     net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use hickory_resolver::{
-    TokioResolver,
+    ResolverBuilder, TokioResolver,
     config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts},
     net::{NetError, runtime::TokioRuntimeProvider},
+    proto::dnssec::TrustAnchors,
     system_conf::read_system_conf,
 };
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
@@ -34,6 +37,15 @@ pub enum ResolverError {
     /// Its TLS, which is never used, refuses its configuration.
     #[error("make a DNS resolver: its TLS configuration")]
     Tls(#[source] rustls::Error),
+    /// The file with the root's keys cannot be read, or is none.
+    #[error("read the root's keys (DNSSEC) from {}", path.display())]
+    Anchors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
 }
 
 /// A resolver that asks `servers`, or those of the system (`/etc/resolv.conf`) when there are none; never a hosts file.
@@ -41,6 +53,29 @@ pub enum ResolverError {
 /// # Errors
 /// [`ResolverError`].
 pub fn resolver(servers: &[SocketAddr], options: &ResolverOptions) -> Result<TokioResolver, ResolverError> {
+    builder(servers, options)?.build().map_err(ResolverError::Resolver)
+}
+
+/// The same, which validates what it is told (DNSSEC), from the keys of the root in `anchors` on: DNSKEY records as in a zone file;
+/// without a file from those of the Internet's root. Each record that it answers says what was proven of it.
+///
+/// # Errors
+/// [`ResolverError`].
+pub fn validating_resolver(
+    servers: &[SocketAddr],
+    options: &ResolverOptions,
+    anchors: Option<&Path>,
+) -> Result<TokioResolver, ResolverError> {
+    let anchors = match anchors {
+        Some(path) => {
+            TrustAnchors::from_file(path).map_err(|error| ResolverError::Anchors { path: path.to_owned(), source: Box::new(error) })?
+        }
+        None => TrustAnchors::default(),
+    };
+    builder(servers, options)?.with_trust_anchor(Arc::new(anchors)).build().map_err(ResolverError::Resolver)
+}
+
+fn builder(servers: &[SocketAddr], options: &ResolverOptions) -> Result<ResolverBuilder<TokioRuntimeProvider>, ResolverError> {
     let (servers, mut opts) = if servers.is_empty() { of_the_system() } else { (given(servers), ResolverOpts::default()) };
     // Two tries within the time for one question.
     opts.timeout = options.timeout / 2;
@@ -54,11 +89,7 @@ pub fn resolver(servers: &[SocketAddr], options: &ResolverOptions) -> Result<Tok
         .map_err(ResolverError::Tls)?
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth();
-    TokioResolver::builder_with_config(servers, TokioRuntimeProvider::default())
-        .with_options(opts)
-        .with_tls_config(tls)
-        .build()
-        .map_err(ResolverError::Resolver)
+    Ok(TokioResolver::builder_with_config(servers, TokioRuntimeProvider::default()).with_options(opts).with_tls_config(tls))
 }
 
 fn given(servers: &[SocketAddr]) -> ResolverConfig {

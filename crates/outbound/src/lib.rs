@@ -16,5 +16,5 @@ mod reach;
 pub use bounded::{BodyError, bounded};
 pub use client::{Client, ClientError, ClientOptions, Forbidden};
 pub use config::OutboundConfig;
-pub use dns::{ResolverError, ResolverOptions, resolver};
+pub use dns::{ResolverError, ResolverOptions, resolver, validating_resolver};
 pub use reach::Reach;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tlsrpt_advisor::Rule;
+use tlsrpt_publication::{Checker, Receiver};
 use tlsrpt_record::TenantId;
 use tlsrpt_registry::{ClaimedDomain, CommandError, Registry, Role, Scope, Scopes};
 use tlsrpt_report::{Domain, Trust};
@@ -86,6 +87,8 @@ struct Inner {
     registry: Arc<Registry>,
     pipeline: Pipeline,
     claims: Claims,
+    checker: Checker,
+    receiver: Receiver,
     admin_key: Option<AdminKey>,
     uses: KeyUses,
     tokens: Option<Tokens>,
@@ -100,13 +103,15 @@ struct Inner {
 
 impl App {
     pub(crate) fn new(parts: parts::Parts, uses: KeyUses, audits: Audits, tokens: Option<Tokens>, config: QueryConfig) -> Self {
-        let parts::Parts { store, registry, log, admin_key, claims, metrics: _ } = parts;
+        let parts::Parts { store, registry, log, admin_key, claims, checker, receiver, metrics: _ } = parts;
         let semaphore = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
         Self(Arc::new(Inner {
             store,
             registry,
             pipeline: Pipeline::new(log),
             claims,
+            checker,
+            receiver,
             admin_key,
             uses,
             tokens,
@@ -330,6 +335,21 @@ impl<S> TenantKey<S> {
     /// The tenant's domains, by name.
     pub(crate) fn domains(&self) -> Vec<ClaimedDomain> {
         self.app.0.registry.domains(&self.tenant)
+    }
+
+    /// The tenant's reporting address.
+    pub(crate) fn address(&self) -> Option<String> {
+        Some(self.app.0.registry.tenant(&self.tenant)?.address)
+    }
+
+    /// Looks at what domains publish.
+    pub(crate) fn checker(&self) -> &Checker {
+        &self.app.0.checker
+    }
+
+    /// Where reports come in.
+    pub(crate) fn receiver(&self) -> &Receiver {
+        &self.app.0.receiver
     }
 
     /// The least trust with which a report counts for the tenant; all count when none.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tlsrpt_log::Log;
+use tlsrpt_publication::{Checker, Receiver};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
 
@@ -20,6 +21,10 @@ pub struct Parts {
     pub admin_key: Option<AdminKey>,
     /// Told when a domain is claimed; give the same to [`Adoption`](crate::Adoption).
     pub claims: Claims,
+    /// Looks at what domains publish.
+    pub checker: Checker,
+    /// Where reports come in, which is what tenants are to publish.
+    pub receiver: Receiver,
     /// What is counted.
     pub metrics: QueryMetrics,
 }

@@ -48,6 +48,9 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look at what a domain publishes for TLS-RPT, MTA-STS and DANE, and say what is wrong and what to publish. Exit status: 0 nothing
+    /// that does not work, 1 something does not, 2 it could not be looked at
+    Dns(crate::commands::dns::DnsArgs),
     /// Fill a demo tenant of a running service with plausible reports, then show example calls and their answers
     Demo(crate::commands::demo::DemoArgs),
     /// Bring in reports and mails that came elsewhere before: files, mailboxes, mailboxes on servers, with the time at which they

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::Config => commands::config::run(&config),
         Command::Migrate => commands::migrate::run(&config),
         Command::Check { files, json } => commands::check::run(&files, json),
+        Command::Dns(args) => commands::dns::run(&config, &args),
         Command::Demo(args) => commands::demo::run(&config, &args),
         Command::Import(args) => commands::import::run(&config, &args),
         Command::Tenants(args) => commands::tenants::run(&config, &args),

@@ -35,7 +35,7 @@ mod wait;
 pub use self::{
     authority::{Authority, Certificate},
     clients::{Clients, Envelope},
-    dns::Dns,
+    dns::{Dns, Zones},
     dovecot::{Dovecot, Stored},
     exim::{Exim, EximParts},
     machine::{Machine, Ran},

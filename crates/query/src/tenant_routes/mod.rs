@@ -1,12 +1,14 @@
 //! What a tenant may ask. Each handler takes a `TenantKey` first, whose type names the scope that the route needs
 //! (`TenantKey` alone is `TenantKey<Read>`), and reaches only that tenant's rows.
 
+mod dns;
 mod domains;
 mod export;
 mod failures;
 mod metrics;
 mod narrow;
 mod policies;
+mod policy;
 mod raw;
 mod readiness;
 mod reporters;
@@ -43,6 +45,12 @@ pub(crate) static ROUTES: &[Entry] = &[
     }),
     tenant("/v1/readiness", "listReadiness", "Which step each domain may take next, worst first", || {
         reusable(readiness::list).may_fail(&[Kind::QueryTooLarge])
+    }),
+    tenant("/v1/domains/{domain}/dns", "getDomainDns", "What a domain publishes, what is wrong with it, and what to publish", || {
+        get(dns::answer).may_fail(&[Kind::QueryTooLarge])
+    }),
+    tenant("/v1/domains/{domain}/policy", "getDomainPolicy", "The MTA-STS policy to publish, in the mode that readiness allows", || {
+        get(policy::answer).may_fail(&[Kind::QueryTooLarge])
     }),
     tenant("/v1/summary", "getSummary", "Sessions, reports and reporters of a period", || {
         reusable(summary::answer).may_fail(&[Kind::QueryTooLarge])

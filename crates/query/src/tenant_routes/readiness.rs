@@ -6,6 +6,7 @@ use axum::Json;
 use serde::Serialize;
 use tlsrpt_advisor::{Readiness, Rule, State};
 use tlsrpt_report::{Day, Domain, Trust};
+use tlsrpt_store::Filter;
 use utoipa::ToSchema;
 
 use super::{domains::closest, narrow::Counted};
@@ -85,11 +86,8 @@ struct Entry {
 pub(crate) async fn one(key: TenantKey, path: Segments, Asked(asked): Asked<AsOf>) -> Result<Json<Answer>, Problem> {
     let domain = path.read("domain", Domain::parse)?;
     key.must_own(&domain)?;
-    let (as_of, rule) = (asked.day, key.rule(&asked.rule));
-    let mut filter = Counted::of(history(as_of)).by(&key);
-    filter.domains = vec![domain.clone()];
-    let mut found = verdicts(&key.queries, &filter, &rule).await?;
-    let verdict = found.remove(domain.as_str()).unwrap_or_else(|| Verdict::at(Vec::new(), &rule, as_of));
+    let as_of = asked.day;
+    let (mut filter, verdict) = of(&key, &domain, &asked.rule, as_of).await?;
     filter.from = verdict.readiness.rests_from;
     let blocking = key.queries.blocking(&filter).await?;
     let not_counted = match key.minimum_trust() {
@@ -103,6 +101,15 @@ pub(crate) async fn one(key: TenantKey, path: Segments, Asked(asked): Asked<AsOf
     };
     let evidence = Evidence::of(&verdict, as_of, blocking, not_counted);
     Ok(Json(Answer { domain, readiness: verdict.readiness, evidence }))
+}
+
+/// The verdict on one domain, and the filter of what it was made of.
+pub(super) async fn of(key: &TenantKey, domain: &Domain, service: &Rule, as_of: Day) -> Result<(Filter, Verdict), Problem> {
+    let rule = key.rule(service);
+    let filter = Filter { domains: vec![domain.clone()], ..Counted::of(history(as_of)).by(key) };
+    let mut found = verdicts(&key.queries, &filter, &rule).await?;
+    let verdict = found.remove(domain.as_str()).unwrap_or_else(|| Verdict::at(Vec::new(), &rule, as_of));
+    Ok((filter, verdict))
 }
 
 pub(crate) async fn list(key: TenantKey, Asked(asked): Asked<Listing>) -> Result<Json<Answers>, Problem> {

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tlsrpt_log::{Cleanup, EmbeddedConfig as LogConfig, EmbeddedLog, Log};
 use tlsrpt_origin::{OriginConfig, Verifier};
+use tlsrpt_outbound::Reach;
+use tlsrpt_publication::{Checker, PublicationConfig, Receiver};
 use tlsrpt_query::{AdminKey, Adoption, Claims, Erasures, Parts, Query, QueryConfig, QueryMetrics, Retention, Verdicts};
 use tlsrpt_record::{AUDIT, Channel, MailFacts, NORMALIZED, SUBMISSIONS, Submission, SubmissionId};
 use tlsrpt_registry::Registry;
@@ -45,6 +47,11 @@ static ENGINE: LazyLock<StoreConfig> = LazyLock::new(|| {
 pub(crate) async fn fresh_database() -> StoreConfig {
     let engine = tokio::task::spawn_blocking(|| ENGINE.clone()).await.unwrap();
     StoreConfig { database: format!("t{}", uuid::Uuid::now_v7().simple()), ..engine }
+}
+
+/// Nobody answers there, and says so at once.
+fn publication() -> PublicationConfig {
+    PublicationConfig { servers: vec!["127.0.0.1:1".parse().unwrap()], query_timeout_ms: 500, ..PublicationConfig::default() }
 }
 
 pub(crate) struct Api {
@@ -148,6 +155,8 @@ impl Api {
             log: Arc::new(Gated { log: Arc::clone(&log), audit: audit_log.clone() }),
             admin_key: Some(AdminKey::new(ADMIN).unwrap()),
             claims,
+            checker: Checker::new(&publication(), Reach::default()).unwrap(),
+            receiver: Receiver { mail_hosts: vec!["reports.example".to_owned()], https_host: None },
             metrics: query_metrics,
         };
         let query = Query::bind("127.0.0.1:0".parse().unwrap(), config, parts).await.unwrap();

@@ -5,6 +5,7 @@ mod adoption;
 mod audit;
 mod audit_log;
 mod description;
+mod domain_dns;
 mod erasure;
 mod export;
 mod fleet;

@@ -419,6 +419,8 @@ impl Asker<'_> {
     async fn nothing_shows_of(&self, foreign: &BTreeSet<&str>) {
         let listed = self.get("/v1/reports?limit=1000").await;
         let keys: Vec<&str> = listed["reports"].as_array().unwrap().iter().map(|one| one["report_key"].as_str().unwrap()).collect();
+        let listed = self.get("/v1/domains").await;
+        let domains: Vec<&str> = listed["domains"].as_array().unwrap().iter().map(|one| one["domain"].as_str().unwrap()).collect();
         for route in routes().filter(|route| matches!(route.audience, Audience::Tenant(_))) {
             let period = format!("from={FROM}&to={TO}");
             let paths: Vec<String> = match route.path {
@@ -433,6 +435,7 @@ impl Asker<'_> {
                     ["receiving_mx,domain", "reporter,reason"].map(|by| format!("{}?{period}&group_by={by}", route.path)).into()
                 }
                 "/v1/export" => ["csv", "ndjson"].map(|format| format!("{}?{period}&format={format}", route.path)).into(),
+                path if path.contains("{domain}") => domains.iter().map(|domain| path.replace("{domain}", domain)).collect(),
                 path => vec![format!("{path}?{period}")],
             };
             for path in paths {

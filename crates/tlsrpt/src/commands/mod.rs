@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod dns;
 pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod tenants;

@@ -40,6 +40,10 @@ pub(crate) struct Config {
     pub(crate) kafka: KafkaSection,
     /// How the origins of mails are verified.
     pub(crate) origin: tlsrpt_origin::OriginConfig,
+    /// Requests to hosts that others name.
+    pub(crate) outbound: tlsrpt_outbound::OutboundConfig,
+    /// How it is looked at what domains publish.
+    pub(crate) publication: tlsrpt_publication::PublicationConfig,
     /// The normalizer.
     pub(crate) normalizer: tlsrpt_normalizer::NormalizerConfig,
     /// The writer.
@@ -64,6 +68,8 @@ impl Default for Config {
             log: LogSection::default(),
             kafka: KafkaSection::default(),
             origin: tlsrpt_origin::OriginConfig::default(),
+            outbound: tlsrpt_outbound::OutboundConfig::default(),
+            publication: tlsrpt_publication::PublicationConfig::default(),
             normalizer: tlsrpt_normalizer::NormalizerConfig::default(),
             writer: tlsrpt_writer::WriterConfig::default(),
             store: StoreSection::default(),
@@ -229,7 +235,11 @@ pub(crate) struct LogsSection {
 
 impl Default for LogsSection {
     fn default() -> Self {
-        // rustls warns of what peers send, which anybody may: an IP address for a host name is enough.
-        Self { format: LogFormat::Text, filter: "info,fjall=warn,lsm_tree=warn,rustls=error".to_owned() }
+        // rustls warns of what peers send, which anybody may: an IP address for a host name is enough. hickory warns of what the zones
+        // of others are like.
+        Self {
+            format: LogFormat::Text,
+            filter: "info,fjall=warn,lsm_tree=warn,rustls=error,hickory_net=error,hickory_proto=error,hickory_resolver=error".to_owned(),
+        }
     }
 }

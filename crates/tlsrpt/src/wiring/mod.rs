@@ -9,6 +9,7 @@ mod log;
 mod normalizer;
 mod open_files;
 mod process;
+pub(crate) mod publication;
 mod query;
 mod roles;
 mod shutdown;

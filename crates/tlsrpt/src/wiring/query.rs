@@ -8,7 +8,7 @@ use tlsrpt_record::{AUDIT, NORMALIZED, SUBMISSIONS};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
 
-use super::{data_dir, process::Process};
+use super::{data_dir, process::Process, publication};
 use crate::{admin_key, config::Secret};
 
 /// The operator's key; made now when there is none, before anybody has to wait for anything.
@@ -62,7 +62,16 @@ pub(super) async fn start(
         retention.run(shutdown).await;
         Ok(())
     });
-    let parts = Parts { store, registry, log, admin_key: Some(AdminKey::new(admin_key.reveal())?), claims, metrics };
+    let parts = Parts {
+        store,
+        registry,
+        log,
+        admin_key: Some(AdminKey::new(admin_key.reveal())?),
+        claims,
+        checker: publication::checker(config)?,
+        receiver: publication::receiver(config),
+        metrics,
+    };
     let listen = config.listen.query;
     let query = Query::bind(listen, config.query.clone(), parts)
         .await
