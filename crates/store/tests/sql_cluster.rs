@@ -8,6 +8,8 @@ mod adoption;
 mod audit;
 #[path = "sql/counting.rs"]
 mod counting;
+#[path = "sql/days.rs"]
+mod days;
 #[path = "sql/erasure.rs"]
 mod erasure;
 #[path = "sql/filters.rs"]

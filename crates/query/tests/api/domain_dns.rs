@@ -22,6 +22,10 @@ async fn a_tenant_is_shown_the_records_to_publish_with_its_own_address_and_what_
         assert!(!findings.is_empty() && findings.iter().all(|finding| finding["code"] == "dns-failed"), "{findings:?}");
     }
 
+    let policy = api.get("/v1/domains/acme.example/policy", &key).await.json();
+    assert_eq!((&policy["state"], &policy["mode"]), (&"no-reports".into(), &"none".into()), "{policy}");
+    assert!(policy["draft"].is_null(), "no policy is made of mail servers that are not known: {policy}");
+
     let first = api.get("/v1/domains/acme.example/dns", &key).await.json();
     let again = api.get("/v1/domains/ACME.example./dns?fresh=true", &key).await.json();
     assert_eq!(first["checked_at"], again["checked_at"], "younger than a minute, so no fresh look");

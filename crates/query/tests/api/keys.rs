@@ -132,15 +132,21 @@ async fn settings_and_the_name_of_a_tenant_change_one_by_one_and_null_unsets() {
     api.tenant("a", &[]).await;
     let path = "/admin/v1/tenants/a/settings";
     let patch = async |path: &str, body: Value| api.call(Method::PATCH, path, Some(ADMIN), Some(&body)).await;
-    assert_eq!(api.admin(path).await, json!({"retention_days": null, "minimum_trust": null}));
+    let with = |settings: Value| {
+        let mut all = json!({"retention_days": null, "minimum_trust": null, "baseline_days": null, "testing_days": null,
+            "quiet_days": null, "gap_max_days": null, "sessions_min": null});
+        all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        all
+    };
+    assert_eq!(api.admin(path).await, with(json!({})));
     patch(path, json!({"retention_days": 90})).await;
-    let both = json!({"retention_days": 90, "minimum_trust": "none"});
+    let both = with(json!({"retention_days": 90, "minimum_trust": "none"}));
     assert_eq!(patch(path, json!({"minimum_trust": "none"})).await.json(), both);
     assert_eq!(patch(path, json!({})).await.json(), both);
     assert_eq!(patch(path, json!({"retention_days": 90.0})).await.json(), both);
     assert_eq!(api.admin(path).await, both);
     patch(path, json!({"retention_days": null})).await;
-    assert_eq!(api.admin(path).await, json!({"retention_days": null, "minimum_trust": "none"}));
+    assert_eq!(api.admin(path).await, with(json!({"minimum_trust": "none"})));
     patch("/admin/v1/tenants/nobody/settings", json!({})).await.is_problem(404, "not-found");
 
     let renamed = patch("/admin/v1/tenants/a", json!({"name": " Acme "})).await;

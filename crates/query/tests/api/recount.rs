@@ -419,15 +419,18 @@ impl Asker<'_> {
     async fn nothing_shows_of(&self, foreign: &BTreeSet<&str>) {
         let listed = self.get("/v1/reports?limit=1000").await;
         let keys: Vec<&str> = listed["reports"].as_array().unwrap().iter().map(|one| one["report_key"].as_str().unwrap()).collect();
-        let listed = self.get("/v1/domains").await;
-        let domains: Vec<&str> = listed["domains"].as_array().unwrap().iter().map(|one| one["domain"].as_str().unwrap()).collect();
         for route in routes().filter(|route| matches!(route.audience, Audience::Tenant(_))) {
             let period = format!("from={FROM}&to={TO}");
             let paths: Vec<String> = match route.path {
                 "/v1/result-types" | "/v1/metrics" => vec![route.path.to_owned()],
                 path if path.contains("{domain}") => {
                     let claims = TENANTS.iter().find(|(tenant, _)| *tenant == self.tenant).unwrap().1;
-                    claims.iter().map(|claim| format!("{}?{period}", path.replace("{domain}", claim))).collect()
+                    let asked = match path {
+                        "/v1/domains/{domain}/policies" => &period,
+                        "/v1/domains/{domain}/readiness" => &format!("as_of={TO}"),
+                        _ => "",
+                    };
+                    claims.iter().map(|claim| format!("{}?{asked}", path.replace("{domain}", claim))).collect()
                 }
                 path if path.contains("{report_key}") => keys.iter().take(12).map(|key| path.replace("{report_key}", key)).collect(),
                 "/v1/timeseries" => ["domain", "reporter"].map(|by| format!("{}?{period}&group_by={by}", route.path)).into(),
@@ -435,7 +438,7 @@ impl Asker<'_> {
                     ["receiving_mx,domain", "reporter,reason"].map(|by| format!("{}?{period}&group_by={by}", route.path)).into()
                 }
                 "/v1/export" => ["csv", "ndjson"].map(|format| format!("{}?{period}&format={format}", route.path)).into(),
-                path if path.contains("{domain}") => domains.iter().map(|domain| path.replace("{domain}", domain)).collect(),
+                "/v1/readiness" => vec![format!("/v1/readiness?as_of={TO}")],
                 path => vec![format!("{path}?{period}")],
             };
             for path in paths {
