@@ -192,7 +192,7 @@ pub fn mail_text(tenant: &TenantId, notices: &[Notice]) -> String {
     if more > 0 {
         let _ = write!(text, "\r\nAnd {more} more: the API lists them.\r\n");
     }
-    text.push_str("\r\nThe settings of these mails are the tenant's, in the API under notifications.\r\n");
+    text.push_str("\r\nThe settings of these mails are the tenant's:\r\nin the API, under notifications.\r\n");
     text
 }
 
