@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tlsrpt_advisor::Rule;
+use tlsrpt_notify::Settings;
 use tlsrpt_publication::{Checker, Receiver};
 use tlsrpt_record::TenantId;
 use tlsrpt_registry::{ClaimedDomain, CommandError, Registry, Role, Scope, Scopes};
@@ -26,6 +27,7 @@ use crate::{
     config::QueryConfig,
     exports::{ExportSlot, Exports},
     key_uses::KeyUses,
+    notifications::Courier,
     oidc::{Denied, TOKEN_MAX_BYTES, Tokens, is_token},
     parts,
     pending::Pipeline,
@@ -89,6 +91,7 @@ struct Inner {
     claims: Claims,
     checker: Checker,
     receiver: Receiver,
+    courier: Courier,
     admin_key: Option<AdminKey>,
     uses: KeyUses,
     tokens: Option<Tokens>,
@@ -103,7 +106,7 @@ struct Inner {
 
 impl App {
     pub(crate) fn new(parts: parts::Parts, uses: KeyUses, audits: Audits, tokens: Option<Tokens>, config: QueryConfig) -> Self {
-        let parts::Parts { store, registry, log, admin_key, claims, checker, receiver, metrics: _ } = parts;
+        let parts::Parts { store, registry, log, admin_key, claims, checker, receiver, courier, metrics: _ } = parts;
         let semaphore = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
         Self(Arc::new(Inner {
             store,
@@ -112,6 +115,7 @@ impl App {
             claims,
             checker,
             receiver,
+            courier,
             admin_key,
             uses,
             tokens,
@@ -242,6 +246,9 @@ impl Support {
     pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.0.0.registry
     }
+    pub(crate) fn courier(&self) -> &Courier {
+        &self.0.0.courier
+    }
     pub(crate) fn pipeline(&self) -> &Pipeline {
         &self.0.0.pipeline
     }
@@ -281,8 +288,7 @@ impl Operator {
         T: Send + 'static,
         F: Future<Output = Result<T, CommandError>> + Send + 'static,
     {
-        let outcome = tokio::spawn(command(Arc::clone(self.registry()))).await;
-        outcome.map_err(|error| Problem::internal("run a command on the registry", &error))?.map_err(Problem::from)
+        to_its_end(command(Arc::clone(self.registry()))).await
     }
     /// To be told when a domain was claimed.
     pub(crate) fn claims(&self) -> &Claims {
@@ -302,6 +308,16 @@ impl FromRequestParts<App> for Operator {
     }
 }
 
+/// Runs a command on the registry to its end, even when the asker goes away.
+async fn to_its_end<T, F>(command: F) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, CommandError>> + Send + 'static,
+{
+    let outcome = tokio::spawn(command).await;
+    outcome.map_err(|error| Problem::internal("run a command on the registry", &error))?.map_err(Problem::from)
+}
+
 /// A scope as a type.
 pub(crate) trait ScopeType {
     const SCOPE: Scope;
@@ -319,7 +335,7 @@ macro_rules! scope_types {
     )*};
 }
 
-scope_types! { Read Export Metrics }
+scope_types! { Read Export Metrics Notify }
 
 /// Proof that a tenant asks by a key or token with the scope `S`, and all that it may reach: its own queries and its own domains.
 pub(crate) struct TenantKey<S = Read> {
@@ -378,6 +394,32 @@ impl<S> TenantKey<S> {
     /// clone: the stream of an answer, work on another thread.
     pub(crate) fn place(&self) -> Arc<Place> {
         Arc::clone(&self.place)
+    }
+}
+
+impl TenantKey<Notify> {
+    /// What the tenant wants to be told.
+    pub(crate) fn notifications(&self) -> Option<Settings> {
+        self.app.0.registry.notifications(&self.tenant)
+    }
+
+    /// Takes notices to the tenant.
+    pub(crate) fn courier(&self) -> &Courier {
+        &self.app.0.courier
+    }
+
+    /// The tenant's id.
+    pub(crate) fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// Runs a command on the tenant's own settings to its end, even when the asker goes away or the time is up in the middle.
+    pub(crate) async fn command<T, F>(&self, command: impl FnOnce(Arc<Registry>, TenantId) -> F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, CommandError>> + Send + 'static,
+    {
+        to_its_end(command(Arc::clone(&self.app.0.registry), self.tenant.clone())).await
     }
 }
 

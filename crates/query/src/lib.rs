@@ -8,7 +8,7 @@
 //!
 //! Beside it [`Adoption`] moves rows that nobody owned to the tenant that claimed their domain, [`Fates`] counts
 //! what became of today's submissions, [`Verdicts`] sends mails through again whose verdict was deferred, [`Erasures`] removes what is
-//! left of deleted tenants, and [`Retention`] what a tenant's own retention has passed.
+//! left of deleted tenants, [`Retention`] what a tenant's own retention has passed, and [`Notifications`] tells tenants what is new.
 //!
 //! Invariants: a handler reaches the store through an extractor that checked a key, and a tenant's handler reaches only that
 //! tenant's queries; every route stands in [`routes`], with the scope or role that its handler's own argument checks; no operator's
@@ -33,6 +33,7 @@ mod key_uses;
 mod metrics;
 mod middleware;
 mod nearest;
+mod notifications;
 mod oidc;
 mod operator_routes;
 mod parameters;
@@ -56,6 +57,7 @@ pub use config::{QueryConfig, RateConfig};
 pub use erasure::{Erasures, Retention};
 pub use fates::Fates;
 pub use metrics::QueryMetrics;
+pub use notifications::{Courier, CourierError, Notifications, NotificationsConfig, SmtpConfig, SmtpPassword, SmtpTls};
 pub use oidc::{Audience as TokenAudience, AudienceError as TokenAudienceError, Issuer, IssuerError, OidcConfig};
 pub use parts::Parts;
 pub use routes::{Audience, Route, routes};

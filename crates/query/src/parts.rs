@@ -7,7 +7,7 @@ use tlsrpt_publication::{Checker, Receiver};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
 
-use crate::{adoption::Claims, auth::AdminKey, metrics::QueryMetrics};
+use crate::{adoption::Claims, auth::AdminKey, metrics::QueryMetrics, notifications::Courier};
 
 /// What the role works with.
 pub struct Parts {
@@ -25,6 +25,8 @@ pub struct Parts {
     pub checker: Checker,
     /// Where reports come in, which is what tenants are to publish.
     pub receiver: Receiver,
+    /// Takes test notices to tenants; give the same to [`Notifications`](crate::Notifications).
+    pub courier: Courier,
     /// What is counted.
     pub metrics: QueryMetrics,
 }

@@ -261,7 +261,9 @@ impl From<CommandError> for Problem {
             CommandError::Expiry => return Self::new(Kind::InvalidBody, sentence(&error)).naming("expires_at"),
             CommandError::NoScopes => return Self::new(Kind::InvalidBody, sentence(&error)).naming("scopes"),
             CommandError::DomainTaken { .. } => Kind::DomainTaken,
-            CommandError::NoTenant { .. } | CommandError::NoDomain { .. } | CommandError::NoKey { .. } => Kind::NotFound,
+            CommandError::NoTenant { .. } | CommandError::NoDomain { .. } | CommandError::NoKey { .. } | CommandError::NoWebhook => {
+                Kind::NotFound
+            }
             CommandError::PublicSuffix { .. } => Kind::PublicSuffix,
             CommandError::Name { .. } => return Self::new(Kind::InvalidBody, sentence(&error)).naming("name"),
             CommandError::Unavailable(_) => {

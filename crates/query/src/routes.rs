@@ -92,7 +92,7 @@ macro_rules! methods {
     )*};
 }
 
-methods! { get post patch delete }
+methods! { get post put patch delete }
 
 /// All routes.
 pub fn routes() -> impl Iterator<Item = Route> {
@@ -121,6 +121,7 @@ mod tests {
                     let expected = match route.path {
                         "/v1/export" => Scope::Export,
                         "/v1/metrics" => Scope::Metrics,
+                        path if path.starts_with("/v1/notifications") => Scope::Notify,
                         _ => Scope::Read,
                     };
                     assert_eq!(scope, expected, "{}", route.path);

@@ -66,7 +66,7 @@ impl Registry {
         .await
     }
 
-    /// Deletes a tenant with its domains and keys, all at once. Its id and its address are never given again. From then on it is one
+    /// Deletes a tenant with its domains, keys and settings, all at once. Its id and its address are never given again. From then on it is one
     /// of [`Registry::deleted`], until [`Registry::erased`] says that nothing of it is left.
     ///
     /// # Errors
@@ -80,7 +80,8 @@ impl Registry {
             let tenant = State::Tenant { id: id.clone(), state: TenantState::Deleted { deleted_at, traces, erased_at: None } };
             let domains = view.domains(id).into_iter().map(|claimed| State::Domain { domain: claimed.domain, claim: None });
             let keys = view.stored_keys(id).map(|(id, _)| State::Key { id: id.to_owned(), key: None });
-            Ok(Change { states: std::iter::once(tenant).chain(domains).chain(keys).collect(), answer: () })
+            let notify = view.notify(id).map(|_| State::Notify { tenant: id.clone(), settings: None });
+            Ok(Change { states: std::iter::once(tenant).chain(domains).chain(keys).chain(notify).collect(), answer: () })
         })
         .await
     }

@@ -77,6 +77,9 @@ pub enum CommandError {
         /// Longest allowed.
         max_chars: usize,
     },
+    /// The tenant has no webhook.
+    #[error("there is no webhook: set one first")]
+    NoWebhook,
     /// The log cannot take the change now. The change may have been made when the log did not answer.
     #[error("the registry cannot be changed now: try again")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),

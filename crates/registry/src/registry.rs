@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tlsrpt_log::Log;
+use tlsrpt_notify::Settings;
 use tlsrpt_record::{REGISTRY, TenantId};
 use tlsrpt_report::{Domain, UnixMillis};
 use tokio::{sync::Mutex, task::AbortHandle};
@@ -101,6 +102,18 @@ impl Registry {
     #[must_use]
     pub fn keys(&self, tenant: &TenantId) -> Vec<ApiKey> {
         self.followed.view.read().keys(tenant)
+    }
+
+    /// What a tenant wants to be told; none when it wants nothing.
+    #[must_use]
+    pub fn notifications(&self, tenant: &TenantId) -> Option<Settings> {
+        self.followed.view.read().notify(tenant).cloned()
+    }
+
+    /// Tenants that want to be told something, by id, after `after`, at most `limit`.
+    #[must_use]
+    pub fn notified(&self, after: Option<&TenantId>, limit: usize) -> Vec<(TenantId, Settings)> {
+        self.followed.view.read().notified(after, limit)
     }
 
     /// A number that rises with every change of the view: who cached something by it looks again. Read it before the view.

@@ -13,11 +13,13 @@ pub enum Scope {
     Export,
     /// The figures as metrics.
     Metrics,
+    /// What the tenant is told, where and when.
+    Notify,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Export, Self::Metrics];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Export, Self::Metrics, Self::Notify];
 
     /// Its name in the API and in the topic.
     #[must_use]
@@ -26,6 +28,7 @@ impl Scope {
             Self::Read => "read",
             Self::Export => "export",
             Self::Metrics => "metrics",
+            Self::Notify => "notify",
         }
     }
 
@@ -44,7 +47,7 @@ pub struct Scopes(u8);
 
 impl Scopes {
     /// All that there are: what a key has when nothing is said.
-    pub const ALL: Self = Self(Scope::Read.bit() | Scope::Export.bit() | Scope::Metrics.bit());
+    pub const ALL: Self = Self(Scope::Read.bit() | Scope::Export.bit() | Scope::Metrics.bit() | Scope::Notify.bit());
 
     /// Whether `scope` is among them.
     #[must_use]

@@ -9,6 +9,8 @@ pub const ADDRESS_CHARS: usize = 26;
 /// Of a tenant's key, and of an operator's: who finds one knows what it is.
 pub(crate) const TENANT_PREFIX: &str = "tlsrpt_";
 pub(crate) const OPERATOR_PREFIX: &str = "tlsrptop_";
+/// Of a secret that signs a tenant's notices.
+const WEBHOOK_PREFIX: &str = "tlsrptwh_";
 const KEY_ID_CHARS: usize = 16;
 /// 260 random bits.
 const KEY_RANDOM_CHARS: usize = 52;
@@ -28,6 +30,11 @@ pub(crate) fn new_key(prefix: &str) -> (String, String) {
     let id = random_text(KEY_ID_CHARS);
     let secret = format!("{prefix}{id}_{}", random_text(KEY_RANDOM_CHARS));
     (id, secret)
+}
+
+/// A new secret that signs.
+pub(crate) fn new_webhook_secret() -> String {
+    format!("{WEBHOOK_PREFIX}{}", random_text(KEY_RANDOM_CHARS))
 }
 
 /// The hash of a presented secret, and the key id that it names; the id is empty, and no key's, when the secret has no such

@@ -3,6 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tlsrpt_log::Record;
+use tlsrpt_notify::Settings;
 use tlsrpt_record::TenantId;
 use tlsrpt_report::{Domain, UnixMillis};
 
@@ -24,6 +25,8 @@ pub(crate) enum State {
     Key { id: String, key: Option<StoredKey> },
     /// `operator-key/<id>`; none is a tombstone: no such key.
     OperatorKey { id: String, key: Option<StoredOperatorKey> },
+    /// `notify/<tenant>`; none is a tombstone: the tenant is told nothing.
+    Notify { tenant: TenantId, settings: Option<Settings> },
 }
 
 /// A tenant's state.
@@ -133,6 +136,7 @@ const TENANT: &str = "tenant";
 const DOMAIN: &str = "domain";
 const KEY: &str = "key";
 const OPERATOR_KEY: &str = "operator-key";
+const NOTIFY: &str = "notify";
 
 impl State {
     /// The record that says so.
@@ -142,6 +146,7 @@ impl State {
             Self::Domain { domain, claim } => (DOMAIN, domain.as_str(), value(claim.as_ref())?),
             Self::Key { id, key } => (KEY, id.as_str(), value(key.as_ref())?),
             Self::OperatorKey { id, key } => (OPERATOR_KEY, id.as_str(), value(key.as_ref())?),
+            Self::Notify { tenant, settings } => (NOTIFY, tenant.as_str(), value(settings.as_ref())?),
         };
         Ok(Record { key: Some(format!("{entity}/{id}").into()), value: value.into(), headers: Vec::new() })
     }
@@ -158,6 +163,7 @@ impl State {
             DOMAIN => Ok(Self::Domain { domain: Domain::parse(id).map_err(|_| StateError::Id)?, claim: parse(&record.value)? }),
             KEY => Ok(Self::Key { id: id.to_owned(), key: parse(&record.value)? }),
             OPERATOR_KEY => Ok(Self::OperatorKey { id: id.to_owned(), key: parse(&record.value)? }),
+            NOTIFY => Ok(Self::Notify { tenant: TenantId::parse(id).map_err(|_| StateError::Id)?, settings: parse(&record.value)? }),
             _ => Err(StateError::Entity),
         }
     }
@@ -342,6 +348,22 @@ mod tests {
             let state = State::Tenant { id: tenant.clone(), state: TenantState::Deleted { deleted_at: UnixMillis(2), traces, erased_at } };
             assert_eq!(state.to_record().unwrap(), record("tenant/acme", text));
             assert_eq!(State::from_record(&record("tenant/acme", text)).unwrap(), state);
+        }
+    }
+
+    /// What came to the format with notifications.
+    #[test]
+    fn records_of_the_fourth_format_are_written_and_read_as_they_stand() {
+        let tenant = TenantId::parse("acme").unwrap();
+        for text in [
+            r#"{"since":7,"webhook":{"url":"https://hooks.example/a","secret":"tlsrptwh_x","old_secret":{"secret":"tlsrptwh_y","until":9}},"mail_to":["ops@acme.example"],"kinds":["at-risk","ready-for-enforce"],"quiet_hours":{"from":"22:00","to":"07:00","time_zone":"Europe/Berlin"},"breakthrough":true}"#,
+            r#"{"since":7,"kinds":["at-risk","failure-class","reporter-silent","ready-for-testing","ready-for-enforce"],"breakthrough":false}"#,
+            "",
+        ] {
+            let state = State::from_record(&record("notify/acme", text)).unwrap();
+            assert!(matches!(&state, State::Notify { tenant: of, settings } if *of == tenant && settings.is_none() == text.is_empty()));
+            assert_eq!(state.to_record().unwrap(), record("notify/acme", text));
+            assert!(!format!("{state:?}").contains("tlsrptwh"), "a secret is never printed");
         }
     }
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use subtle::ConstantTimeEq;
+use tlsrpt_notify::Settings;
 use tlsrpt_record::TenantId;
 use tlsrpt_report::{Domain, UnixMillis};
 
@@ -30,6 +31,7 @@ pub(crate) struct View {
     /// Few a tenant, so a list takes less room than a tree.
     keys_of: HashMap<TenantId, Vec<Box<str>>>,
     operator_keys: HashMap<Box<str>, StoredOperatorKey>,
+    notify: BTreeMap<TenantId, Settings>,
 }
 
 impl View {
@@ -73,6 +75,13 @@ impl View {
             State::OperatorKey { id, key: None } => {
                 self.operator_keys.remove(id.as_str());
             }
+            State::Notify { tenant, settings: Some(settings) } => {
+                let tenant = self.one_allocation(tenant);
+                self.notify.insert(tenant, settings);
+            }
+            State::Notify { tenant, settings: None } => {
+                self.notify.remove(&tenant);
+            }
         }
     }
 
@@ -104,6 +113,7 @@ impl View {
             },
             State::Key { id, key } => self.keys.get(id.as_str()) == key.as_ref(),
             State::OperatorKey { id, key } => self.operator_keys.get(id.as_str()) == key.as_ref(),
+            State::Notify { tenant, settings } => self.notify.get(tenant) == settings.as_ref(),
         }
     }
 
@@ -181,6 +191,16 @@ impl View {
         let mut keys: Vec<OperatorKey> = self.operator_keys.iter().map(|(id, key)| key.shown(id)).collect();
         keys.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         keys
+    }
+
+    pub(crate) fn notify(&self, tenant: &TenantId) -> Option<&Settings> {
+        self.notify.get(tenant)
+    }
+
+    pub(crate) fn notified(&self, after: Option<&TenantId>, limit: usize) -> Vec<(TenantId, Settings)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let all = self.notify.range((from, Bound::Unbounded)).filter(|(tenant, _)| self.live(tenant).is_some());
+        all.take(limit).map(|(tenant, settings)| (tenant.clone(), settings.clone())).collect()
     }
 
     /// What a presented secret of a tenant's opens at this moment.

@@ -19,6 +19,7 @@ mod layout;
 mod ledger;
 mod ledger_rows;
 mod migrate;
+mod notices;
 mod operator;
 mod payload;
 mod replay;
@@ -40,6 +41,7 @@ pub use filter::{FailureDimension, FailureOrder, FailureSort, Filter, SeriesDime
 pub use incidents::{Incident, IncidentDimension, IncidentFilter, IncidentSort};
 pub use insert::Inserted;
 pub use layout::{ClusterName, ClusterNameError};
+pub use notices::{Delivery, DeliveryState, DueNotice, NoticeChannel, NoticeItem, NoticeRecord, NoticedDelivery, WATCHED};
 pub use operator::SubmissionFilter;
 pub use store::{Store, StoreConfig};
 pub use tenant::{BlockingClass, ExportPage, ExportPlace, Exported, PolicyKind, Reporter, ReporterDay, SeenPolicy, TenantQueries};

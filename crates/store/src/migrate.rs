@@ -17,7 +17,7 @@ struct Migration {
 
 /// In order; a version that was released is never changed. A column that a later one adds needs a DEFAULT: while roles are
 /// updated one by one, writers that do not know it go on inserting.
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration {
         version: 1,
         name: "001_reports_and_submissions",
@@ -47,6 +47,12 @@ const MIGRATIONS: [Migration; 5] = [
         name: "005_erasures",
         tables: include_str!("../migrations/005_erasures/tables.sql"),
         distributed: include_str!("../migrations/005_erasures/distributed.sql"),
+    },
+    Migration {
+        version: 6,
+        name: "006_notices",
+        tables: include_str!("../migrations/006_notices/tables.sql"),
+        distributed: include_str!("../migrations/006_notices/distributed.sql"),
     },
 ];
 

@@ -31,8 +31,8 @@ pub(crate) use spelling::value;
 /// One tenant's queries.
 #[derive(Clone)]
 pub struct TenantQueries {
-    store: Walled,
-    tenant: TenantId,
+    pub(crate) store: Walled,
+    pub(crate) tenant: TenantId,
 }
 
 impl Store {

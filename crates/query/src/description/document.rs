@@ -49,6 +49,7 @@ fn operations(config: &QueryConfig) -> (Paths, Vec<(String, RefOr<Schema>)>) {
         schemas.extend(referred);
         let method = match route.method.as_str() {
             "POST" => HttpMethod::Post,
+            "PUT" => HttpMethod::Put,
             "PATCH" => HttpMethod::Patch,
             "DELETE" => HttpMethod::Delete,
             _ => HttpMethod::Get,

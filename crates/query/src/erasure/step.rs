@@ -87,7 +87,9 @@ impl Erasures {
         erasure.reports.left = self.store.selected_rows(&selection).await?;
         erasure.key_use.removed += self.store.erase_key_uses(&tenant.keys).await?;
         erasure.key_use.left = self.store.key_uses_left(&tenant.keys).await?;
-        if came_back(&before, erasure) || erasure.key_use.removed > before.key_use.removed {
+        erasure.notices.removed += self.store.erase_notices(&tenant.id).await?;
+        erasure.notices.left = self.store.notices_left(&tenant.id).await?;
+        if came_back(&before, erasure) || others(&before) != others(erasure) {
             erasure.cleared_at = Some(now());
         }
         erasure.files_left = match erasure.cleared_at {
@@ -149,6 +151,11 @@ impl Erasures {
     }
 }
 
+/// Rows removed of what the pipeline does not bring.
+fn others(erasure: &Erasure) -> (u64, u64) {
+    (erasure.key_use.removed, erasure.notices.removed)
+}
+
 /// Whether rows or entries were found that the pipeline can have brought.
 fn came_back(before: &Erasure, after: &Erasure) -> bool {
     let found = |erasure: &Erasure| (erasure.reports.removed, erasure.submissions.removed, erasure.narrowed);
@@ -156,5 +163,5 @@ fn came_back(before: &Erasure, after: &Erasure) -> bool {
 }
 
 fn is_clear(erasure: &Erasure) -> bool {
-    [erasure.reports, erasure.submissions, erasure.key_use].iter().all(|table| table.left == 0)
+    [erasure.reports, erasure.submissions, erasure.key_use, erasure.notices].iter().all(|table| table.left == 0)
 }

@@ -92,7 +92,12 @@ impl ErasureEntry {
             requested_at: deleted.deleted_at.rfc3339(),
             finished_at: shown(erasure.finished_at.filter(|_| erasure.state == ErasureState::Done)),
             counted_at: shown(erasure.counted_at),
-            tables: vec![Table::new("reports", erasure.reports), submissions, Table::new("key_use", erasure.key_use)],
+            tables: vec![
+                Table::new("reports", erasure.reports),
+                submissions,
+                Table::new("key_use", erasure.key_use),
+                Table::new("notices", erasure.notices),
+            ],
             files_left: erasure.files_left,
             keys_left: support.registry().keys(&deleted.id).len(),
             topics: oldest.iter().map(topic).collect(),

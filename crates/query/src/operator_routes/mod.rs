@@ -8,6 +8,7 @@ mod import;
 mod incidents;
 mod keys;
 mod ledger;
+mod notifications;
 mod onboarding;
 mod operator_keys;
 mod settings;
@@ -48,6 +49,13 @@ pub(crate) static ROUTES: &[Entry] = &[
     Entry::new(Method::PATCH, "/admin/v1/tenants/{id}/settings", "changeSettings", "Change settings of a tenant", || {
         patch(settings::change)
     }),
+    Entry::new(
+        Method::GET,
+        "/admin/v1/tenants/{id}/notifications/settings",
+        "getTenantNotificationSettings",
+        "What a tenant wants to be told",
+        || get(notifications::show),
+    ),
     Entry::new(Method::POST, "/admin/v1/tenants/{id}/domains", "claimDomain", "Give a domain to a tenant", || {
         post(domains::claim).may_fail(&[Kind::DomainTaken, Kind::PublicSuffix])
     }),

@@ -7,6 +7,7 @@ mod export;
 mod failures;
 mod metrics;
 mod narrow;
+mod notifications;
 mod policies;
 mod policy;
 mod raw;
@@ -22,8 +23,10 @@ use axum::http::Method;
 use crate::{
     description::Described,
     problem::Kind,
-    routes::{Entry, Opened, get},
+    routes::{Entry, Opened, delete, get, post, put},
 };
+
+pub(crate) use notifications::NotificationSettings;
 
 const fn tenant(path: &'static str, id: &'static str, text: &'static str, handler: fn() -> Opened) -> Entry {
     Entry::new(Method::GET, path, id, text, handler)
@@ -78,5 +81,21 @@ pub(crate) static ROUTES: &[Entry] = &[
         get(export::answer).may_fail(&[Kind::TooManyExports, Kind::QueryTooLarge])
     }),
     tenant("/v1/metrics", "getMetrics", "The figures for a Prometheus", || get(metrics::answer).may_fail(&[Kind::QueryTooLarge])),
+    tenant("/v1/notifications", "listNotifications", "What the tenant was told, newest first", || {
+        get(notifications::list).may_fail(&[Kind::InvalidCursor])
+    }),
+    tenant("/v1/notifications/settings", "getNotificationSettings", "What the tenant wants to be told", || get(notifications::show)),
+    Entry::new(Method::PUT, "/v1/notifications/settings", "setNotificationSettings", "Set what the tenant wants to be told", || {
+        put(notifications::set).may_fail(&[Kind::NotFound, Kind::RegistryUnavailable])
+    }),
+    Entry::new(Method::POST, "/v1/notifications/webhook/secret", "rotateWebhookSecret", "Make a new secret for the webhook", || {
+        post(notifications::rotate).may_fail(&[Kind::NotFound, Kind::RegistryUnavailable])
+    }),
+    Entry::new(Method::POST, "/v1/notifications/test", "testNotifications", "Send a test by each way that is set, now", || {
+        post(notifications::test)
+    }),
+    Entry::new(Method::DELETE, "/v1/notifications/settings", "deleteNotificationSettings", "Be told nothing any more", || {
+        delete(notifications::remove).may_fail(&[Kind::NotFound, Kind::RegistryUnavailable])
+    }),
     tenant("/v1/result-types", "listResultTypes", "What result types and warnings mean", || reusable(result_types::list)),
 ];

@@ -11,7 +11,8 @@ use crate::harness::{ADMIN, Answer, Api};
 /// Operations that make what others need, in this order.
 const FIRST: [&str; 5] = ["createTenant", "claimDomain", "importSubmission", "createKey", "createOperatorKey"];
 /// Operations that take it away again.
-const LAST: [&str; 6] = ["moveDomain", "releaseDomain", "deleteKey", "deleteOperatorKey", "deleteTenant", "getErasure"];
+const LAST: [&str; 7] =
+    ["deleteNotificationSettings", "moveDomain", "releaseDomain", "deleteKey", "deleteOperatorKey", "deleteTenant", "getErasure"];
 
 struct Operation {
     method: Method,

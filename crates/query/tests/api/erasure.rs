@@ -82,6 +82,7 @@ async fn a_deleted_tenant_is_erased_with_a_proof_and_the_others_keep_all_they_ha
     assert_eq!(api.get(query, &a).await.status, StatusCode::UNAUTHORIZED, "its keys are closed at once");
 
     let done = until_state(&api, &support, "done").await;
+    assert_eq!(table(&done, "notices")["left"], 0, "{done}");
     for name in ["reports", "submissions", "key_use"] {
         assert_eq!(table(&done, name)["left"], 0, "{done}");
         assert!(table(&done, name)["removed"].as_u64() > Some(0), "{done}");

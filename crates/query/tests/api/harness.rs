@@ -6,14 +6,18 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tlsrpt_log::{Cleanup, EmbeddedConfig as LogConfig, EmbeddedLog, Log};
 use tlsrpt_origin::{OriginConfig, Verifier};
-use tlsrpt_outbound::Reach;
+use tlsrpt_outbound::{Client, ClientOptions, Reach, ResolverOptions, resolver};
 use tlsrpt_publication::{Checker, PublicationConfig, Receiver};
-use tlsrpt_query::{AdminKey, Adoption, Claims, Erasures, Parts, Query, QueryConfig, QueryMetrics, Retention, Verdicts};
+use tlsrpt_query::{
+    AdminKey, Adoption, Claims, Courier, Erasures, Notifications, NotificationsConfig, Parts, Query, QueryConfig, QueryMetrics, Retention,
+    Verdicts,
+};
 use tlsrpt_record::{AUDIT, Channel, MailFacts, NORMALIZED, SUBMISSIONS, Submission, SubmissionId};
 use tlsrpt_registry::Registry;
 use tlsrpt_report::Trust;
@@ -123,6 +127,26 @@ impl Api {
 
     /// The same on a log that keeps records for so long; none for as long as the pipeline does.
     pub(crate) async fn start_keeping(store: Store, config: QueryConfig, log_kept: Option<Duration>) -> Self {
+        Self::start_whole(store, config, log_kept, &NotificationsConfig::default(), Vec::new()).await
+    }
+
+    /// Everything runs, tells tenants what is new, as two processes would, and reaches these networks beside the public internet.
+    pub(crate) async fn start_telling(notifications: &NotificationsConfig, reached: &[&str]) -> Self {
+        let store = Store::new(&fresh_database().await);
+        store.migrate().await.unwrap();
+        let reached = reached.iter().map(|net| net.parse().unwrap()).collect();
+        let api = Self::start_whole(store, QueryConfig::default(), None, notifications, reached).await;
+        api.start_pipeline();
+        api
+    }
+
+    async fn start_whole(
+        store: Store,
+        config: QueryConfig,
+        log_kept: Option<Duration>,
+        notifications: &NotificationsConfig,
+        reached: Vec<IpNet>,
+    ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = TempDir::new().unwrap();
         let log: Arc<dyn Log> =
@@ -149,6 +173,12 @@ impl Api {
         tokio::spawn(erasures.run(shutdown.clone()));
         let retention = Retention::register(store.clone(), Arc::clone(&registry), &config, &metrics).unwrap();
         tokio::spawn(retention.run(shutdown.clone()));
+        let courier = courier(notifications, reached);
+        for metrics in [&metrics, &prometheus::Registry::new()] {
+            let (registry, courier) = (Arc::clone(&registry), courier.clone());
+            let task = Notifications::register(store.clone(), registry, courier, notifications, &config, metrics).unwrap();
+            tokio::spawn(task.run(shutdown.clone()));
+        }
         let parts = Parts {
             store: store.clone(),
             registry: Arc::clone(&registry),
@@ -157,6 +187,7 @@ impl Api {
             claims,
             checker: Checker::new(&publication(), Reach::default()).unwrap(),
             receiver: Receiver { mail_hosts: vec!["reports.example".to_owned()], https_host: None },
+            courier,
             metrics: query_metrics,
         };
         let query = Query::bind("127.0.0.1:0".parse().unwrap(), config, parts).await.unwrap();
@@ -346,6 +377,16 @@ impl Api {
         }
         panic!("{path} never became what was waited for; last: {last}");
     }
+}
+
+fn courier(config: &NotificationsConfig, reached: Vec<IpNet>) -> Courier {
+    let timeout = config.timeout();
+    // Nobody answers there.
+    let nowhere = "127.0.0.1:9".parse().unwrap();
+    let options = ResolverOptions { timeout: Duration::from_millis(200), cache_entries_max: 16, active_requests_max: 16 };
+    let resolver = resolver(&[nowhere], &options).unwrap();
+    let options = ClientOptions { connect_timeout: timeout, timeout, user_agent: "tlsrpt", authorities: Vec::new() };
+    Courier::new(config, Client::new(Reach::new(reached), resolver, options).unwrap()).unwrap()
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> Answer {

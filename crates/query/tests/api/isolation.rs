@@ -22,7 +22,7 @@ fn path_of(route: &Route, report_key: &str, domain: &str) -> String {
 }
 
 fn body(route: &Route) -> Option<Value> {
-    (route.method == Method::POST || route.method == Method::PATCH).then(|| json!({}))
+    [Method::POST, Method::PATCH, Method::PUT].contains(&route.method).then(|| json!({}))
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn a_tenants_key_opens_the_routes_of_its_scopes_and_is_told_which_one_is_m
         for route in routes() {
             let Audience::Tenant(needed) = route.audience else { continue };
             let path = format!("{}?no_such_parameter=1", path(&route, "00000000000000000000000000000001"));
-            let answer = api.get(&path, key).await;
+            let answer = api.call(route.method.clone(), &path, Some(key), body(&route).as_ref()).await;
             if needed == scope {
                 answer.is_problem(400, "unknown-parameter");
             } else {
@@ -138,7 +138,7 @@ async fn no_tenant_route_ever_answers_with_anything_of_another_tenants() {
     assert_eq!((keys_of_a.len(), keys_of_b.len()), (3, 3));
 
     let mut tried = 0;
-    for route in routes().filter(|route| matches!(route.audience, Audience::Tenant(_))) {
+    for route in routes().filter(|route| route.method == Method::GET && matches!(route.audience, Audience::Tenant(_))) {
         for (key, own, own_name, foreign, foreign_name, foreign_reporters, foreign_numbers) in [
             (&a, &keys_of_a, "a.example", &keys_of_b, "b.example", ["OnlyForB", "ByMailToB"], numbers_of_b),
             (&b, &keys_of_b, "b.example", &keys_of_a, "a.example", ["OnlyForA", "ByMailToA"], numbers_of_a),
@@ -174,7 +174,9 @@ async fn no_tenant_route_ever_answers_with_anything_of_another_tenants() {
                     answer.is_problem(404, "not-found");
                     assert_eq!(answer.text().replace(&foreign, "nowhere.example"), absent.text());
                 }
-            } else if !matches!(route.path, "/v1/result-types" | "/v1/metrics" | "/v1/readiness") {
+            } else if !route.path.starts_with("/v1/notifications")
+                && !matches!(route.path, "/v1/result-types" | "/v1/metrics" | "/v1/readiness")
+            {
                 for query in [
                     format!("domain={foreign_name}"),
                     format!("domain={foreign_name}&subdomains=true"),

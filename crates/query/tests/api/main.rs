@@ -19,6 +19,7 @@ mod ledger;
 mod limits;
 mod mails;
 mod minimum_trust;
+mod notifications;
 mod oidc;
 mod onboarding;
 mod operator;

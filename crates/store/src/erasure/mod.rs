@@ -26,6 +26,7 @@ pub const ERASURE_PAGE_ROWS: usize = 500;
 const FIND: &str = "find ledger entries to erase";
 const COUNT: &str = "count rows to erase";
 const REMOVE: &str = "remove report rows";
+const NOTICE_TABLES: [&str; 2] = ["notice_deliveries", "notices"];
 const FILES: &str = "count replaced files";
 
 /// Which rows go.
@@ -162,6 +163,30 @@ impl Store {
         if key_ids.is_empty() { Ok(0) } else { self.count_rows("key_use", key_uses(key_ids)).await }
     }
 
+    /// Removes what a tenant was told, and how far that was; answers how many rows there were.
+    ///
+    /// # Errors
+    /// [`StoreError::Retry`] when the same call may succeed later.
+    pub async fn erase_notices(&self, tenant: &TenantId) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        for table in NOTICE_TABLES {
+            removed += self.remove("remove notices", table, of_tenant(tenant)).await?;
+        }
+        Ok(removed)
+    }
+
+    /// How many rows tell what a tenant was told.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn notices_left(&self, tenant: &TenantId) -> Result<u64, StoreError> {
+        let mut left = 0;
+        for table in NOTICE_TABLES {
+            left += self.count_rows(table, of_tenant(tenant)).await?;
+        }
+        Ok(left)
+    }
+
     /// Files with rows that others had replaced by this moment and that the database has not removed yet: it does minutes later.
     ///
     /// # Errors
@@ -171,13 +196,20 @@ impl Store {
             Layout::Single => "system.parts".to_owned(),
             Layout::Cluster(name) => format!("clusterAllReplicas('{name}', system.parts)"),
         };
-        let tables: Vec<String> = ["reports", "submissions", "key_use"].map(|table| self.layout().holding(table)).to_vec();
+        let tables: Vec<String> =
+            ["reports", "submissions", "key_use", "notices", "notice_deliveries"].map(|table| self.layout().holding(table)).to_vec();
         let mut sql = Statement::new(format!("SELECT count() FROM {parts} WHERE NOT active"));
         sql.bind(" AND database = ?", self.database()).bind(" AND table IN ?", tables);
         // The database tells it in seconds.
         sql.bind(" AND toUnixTimestamp(remove_time) <= ?", by.0.div_euclid(1000) + 1);
         Ok(self.fetch::<u64>(FILES, sql).await?.into_iter().sum())
     }
+}
+
+fn of_tenant(tenant: &TenantId) -> Statement {
+    let mut sql = Statement::default();
+    sql.bind("tenant = ?", tenant.as_str());
+    sql
 }
 
 fn key_uses(key_ids: &[String]) -> Statement {

@@ -61,6 +61,8 @@ pub struct Erasure {
     pub narrowed: u64,
     /// Rows of `key_use`.
     pub key_use: Cleared,
+    /// Rows of what it was told.
+    pub notices: Cleared,
     /// Files of the database that were replaced and are not removed yet.
     pub files_left: u64,
     /// Payloads as received that the log took before this have to go.
@@ -83,6 +85,7 @@ impl Erasure {
             submissions: Cleared::default(),
             narrowed: 0,
             key_use: Cleared::default(),
+            notices: Cleared::default(),
             files_left: 0,
             raw_before: None,
             normalized_before: None,
@@ -106,13 +109,15 @@ struct ErasureRow {
     submissions_narrowed: u64,
     key_use_removed: u64,
     key_use_left: u64,
+    notices_removed: u64,
+    notices_left: u64,
     files_left: u64,
     raw_before: Option<i64>,
     normalized_before: Option<i64>,
 }
 
 const COLUMNS: &str = "tenant, saved_at, state, requested_at, counted_at, cleared_at, finished_at, reports_removed, reports_left, submissions_removed, \
-    submissions_left, submissions_narrowed, key_use_removed, key_use_left, files_left, raw_before, normalized_before";
+    submissions_left, submissions_narrowed, key_use_removed, key_use_left, notices_removed, notices_left, files_left, raw_before, normalized_before";
 
 impl ErasureRow {
     fn new(tenant: &TenantId, erasure: &Erasure, saved_at: UnixMillis) -> Self {
@@ -132,6 +137,8 @@ impl ErasureRow {
             submissions_narrowed: erasure.narrowed,
             key_use_removed: erasure.key_use.removed,
             key_use_left: erasure.key_use.left,
+            notices_removed: erasure.notices.removed,
+            notices_left: erasure.notices.left,
             files_left: erasure.files_left,
             raw_before: erasure.raw_before.map(within),
             normalized_before: erasure.normalized_before.map(within),
@@ -150,6 +157,7 @@ impl ErasureRow {
             submissions: Cleared { removed: self.submissions_removed, left: self.submissions_left },
             narrowed: self.submissions_narrowed,
             key_use: Cleared { removed: self.key_use_removed, left: self.key_use_left },
+            notices: Cleared { removed: self.notices_removed, left: self.notices_left },
             files_left: self.files_left,
             raw_before: self.raw_before.map(UnixMillis),
             normalized_before: self.normalized_before.map(UnixMillis),

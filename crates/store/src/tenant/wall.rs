@@ -1,7 +1,7 @@
 //! The second wall: what the engine itself keeps from a tenant's statement, whatever the statement says.
 //!
 //! The first wall is the WHERE that every statement has. Here each query carries settings that bind the engine: it adds the tenant's
-//! condition to every read of `reports` by itself (`additional_table_filters`), shows of `submissions` nothing but the one entry
+//! condition to every read of `reports` and of what the tenant is told by itself (`additional_table_filters`), shows of `submissions` nothing but the one entry
 //! that was asked for, changes nothing and lets no SETTINGS clause loosen any of it (`readonly`), and ends at a tenant's limits.
 //! Settings and no row policies: these go by the database's user, of which there is one here, and need the right to manage access.
 
@@ -71,9 +71,9 @@ impl Walled {
 /// The settings. In a cluster the tables that hold the rows are named `…_local`, and are what the shards read.
 pub(crate) fn settings(tenant: &TenantId, submission: Option<SubmissionId>) -> Vec<(&'static str, String)> {
     // Neither a tenant's id nor a UUID can hold a quote.
-    let reports = format!("tenant = \\'{tenant}\\'");
+    let of_tenant = format!("tenant = \\'{tenant}\\'");
     let submissions = submission.map_or_else(|| "false".to_owned(), |id| format!("submission_id = toUUID(\\'{}\\')", id.0));
-    let filters = [("reports", &reports), ("submissions", &submissions)]
+    let filters = [("reports", &of_tenant), ("notices", &of_tenant), ("notice_deliveries", &of_tenant), ("submissions", &submissions)]
         .map(|(table, condition)| format!("'{table}': '{condition}', '{table}_local': '{condition}'"));
     let mut settings: Vec<(&'static str, String)> = LIMITS.iter().map(|&(name, value)| (name, value.to_owned())).collect();
     settings.push(("additional_table_filters", format!("{{{}}}", filters.join(", "))));

@@ -15,6 +15,7 @@ mod ledger;
 mod lists;
 mod mails;
 mod model;
+mod notices;
 mod once;
 mod policies;
 mod replay;

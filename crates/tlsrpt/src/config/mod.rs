@@ -52,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) store: StoreSection,
     /// The query service.
     pub(crate) query: tlsrpt_query::QueryConfig,
+    /// How tenants are told what is new.
+    pub(crate) notifications: tlsrpt_query::NotificationsConfig,
     /// Log lines.
     pub(crate) logs: LogsSection,
 }
@@ -74,6 +76,7 @@ impl Default for Config {
             writer: tlsrpt_writer::WriterConfig::default(),
             store: StoreSection::default(),
             query: tlsrpt_query::QueryConfig::default(),
+            notifications: tlsrpt_query::NotificationsConfig::default(),
             logs: LogsSection::default(),
         }
     }

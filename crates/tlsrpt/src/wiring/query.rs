@@ -3,13 +3,17 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
-use tlsrpt_query::{AdminKey, Adoption, Claims, Erasures, Fates, Parts, Query, QueryMetrics, Retention, Verdicts};
+use tlsrpt_outbound::{Client, ClientOptions, Reach, ResolverOptions, resolver};
+use tlsrpt_query::{AdminKey, Adoption, Claims, Courier, Erasures, Fates, Notifications, Parts, Query, QueryMetrics, Retention, Verdicts};
 use tlsrpt_record::{AUDIT, NORMALIZED, SUBMISSIONS};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
 
 use super::{data_dir, process::Process, publication};
-use crate::{admin_key, config::Secret};
+use crate::{
+    admin_key,
+    config::{Config, Secret},
+};
 
 /// The operator's key; made now when there is none, before anybody has to wait for anything.
 pub(super) fn admin_key(process: &Process<'_>) -> anyhow::Result<Secret> {
@@ -62,6 +66,20 @@ pub(super) async fn start(
         retention.run(shutdown).await;
         Ok(())
     });
+    let courier = courier(config)?;
+    let notifications = Notifications::register(
+        store.clone(),
+        Arc::clone(&registry),
+        courier.clone(),
+        &config.notifications,
+        &config.query,
+        &process.metrics,
+    )?;
+    let shutdown = process.shutdown.clone();
+    process.roles.start("notifications", async {
+        notifications.run(shutdown).await;
+        Ok(())
+    });
     let parts = Parts {
         store,
         registry,
@@ -70,6 +88,7 @@ pub(super) async fn start(
         claims,
         checker: publication::checker(config)?,
         receiver: publication::receiver(config),
+        courier,
         metrics,
     };
     let listen = config.listen.query;
@@ -80,4 +99,24 @@ pub(super) async fn start(
     let shutdown = process.shutdown.clone();
     process.roles.start("query", async { Ok(query.serve(shutdown).await?) });
     Ok(Some(addr))
+}
+
+/// Answers to questions for tenants' hosts that are remembered.
+const DNS_CACHE_ENTRIES: u64 = 10_000;
+/// Such questions under way at one time.
+const DNS_QUESTIONS: usize = 256;
+
+/// What takes notices to tenants.
+fn courier(config: &Config) -> anyhow::Result<Courier> {
+    let timeout = config.notifications.timeout();
+    let options = ResolverOptions { timeout, cache_entries_max: DNS_CACHE_ENTRIES, active_requests_max: DNS_QUESTIONS };
+    let resolver = resolver(&config.origin.servers, &options)?;
+    let options = ClientOptions {
+        connect_timeout: timeout,
+        timeout,
+        user_agent: concat!("tlsrpt/", env!("CARGO_PKG_VERSION")),
+        authorities: Vec::new(),
+    };
+    let client = Client::new(Reach::new(config.outbound.allow_networks.clone()), resolver, options)?;
+    Ok(Courier::new(&config.notifications, client)?)
 }

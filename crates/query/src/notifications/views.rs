@@ -1,0 +1,60 @@
+//! What is known of a tenant's domains now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tlsrpt_advisor::{Rhythm, Rule, State};
+use tlsrpt_notify::{DomainView, FailureClass, QUIET_DAYS};
+use tlsrpt_report::{Day, Domain, Trust};
+use tlsrpt_store::{Filter, ReporterDay, StoreError, TenantQueries};
+
+use crate::readiness::{Verdict, history, verdicts};
+
+/// Days that a rhythm is told from, and after which a reporter that fell silent is no longer missed.
+const RHYTHM_DAYS: i32 = 90;
+
+/// What is known of these domains as of a day, from reports of this trust at least; all count when none is given.
+///
+/// # Errors
+/// What the database answers.
+pub(super) async fn views(
+    queries: &TenantQueries,
+    domains: Vec<Domain>,
+    rule: &Rule,
+    minimum: Option<Trust>,
+    today: Day,
+) -> Result<Vec<DomainView>, StoreError> {
+    let trust: Vec<Trust> = minimum.map_or_else(Vec::new, |minimum| Trust::ALL.into_iter().filter(|&trust| trust >= minimum).collect());
+    let mut verdicts = verdicts(queries, &Filter { trust: trust.clone(), ..history(today) }, rule).await?;
+    // Twice the days, so that the first of a class that goes on is no surprise.
+    let recent = Filter { trust, ..Filter::period(today.plus(1 - 2 * QUIET_DAYS), today) };
+    let mut classes: BTreeMap<String, Vec<FailureClass>> = BTreeMap::new();
+    for class in queries.blocking(&recent).await? {
+        classes.entry(class.domain).or_default().push(FailureClass {
+            result: class.result_type,
+            receiving_mx: class.receiving_mx.unwrap_or_default(),
+            first_seen: class.first_seen,
+            last_seen: class.last_seen,
+            failed_sessions: class.failed_sessions,
+        });
+    }
+    let view = |domain: Domain| {
+        let verdict = verdicts.remove(domain.as_str());
+        let (state, since) =
+            verdict.as_ref().map_or((State::NoReports, None), |verdict| (verdict.readiness.state, verdict.readiness.since));
+        let blocking = classes.remove(domain.as_str()).unwrap_or_default();
+        let silent_reporters = verdict.as_ref().map(|verdict| silent(verdict, today)).unwrap_or_default();
+        DomainView { domain, state, since, blocking, silent_reporters }
+    };
+    Ok(domains.into_iter().map(view).collect())
+}
+
+/// Reporters that usually report and stopped, each with its last day.
+fn silent(verdict: &Verdict, today: Day) -> Vec<(String, Day)> {
+    let is_recent = |day: &&ReporterDay| day.day > today.plus(-RHYTHM_DAYS);
+    let mut days: BTreeMap<&str, BTreeSet<Day>> = BTreeMap::new();
+    for day in verdict.days.iter().filter(is_recent) {
+        days.entry(&day.reporter).or_default().insert(day.day);
+    }
+    let rhythms = days.into_iter().filter_map(|(reporter, days)| Some((reporter, Rhythm::of(days, today)?)));
+    rhythms.filter(|(_, rhythm)| rhythm.is_silent).map(|(reporter, rhythm)| (reporter.to_owned(), rhythm.last_day)).collect()
+}
