@@ -1,16 +1,13 @@
 //! What is known of a tenant's domains now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use tlsrpt_advisor::{Rhythm, Rule, State};
+use tlsrpt_advisor::{Rule, State};
 use tlsrpt_notify::{DomainView, FailureClass, QUIET_DAYS};
 use tlsrpt_report::{Day, Domain, Trust};
-use tlsrpt_store::{Filter, ReporterDay, StoreError, TenantQueries};
+use tlsrpt_store::{Filter, StoreError, TenantQueries};
 
-use crate::readiness::{Verdict, history, verdicts};
-
-/// Days that a rhythm is told from, and after which a reporter that fell silent is no longer missed.
-const RHYTHM_DAYS: i32 = 90;
+use crate::readiness::{history, silent, verdicts};
 
 /// What is known of these domains as of a day, from reports of this trust at least; all count when none is given.
 ///
@@ -42,19 +39,12 @@ pub(super) async fn views(
         let (state, since) =
             verdict.as_ref().map_or((State::NoReports, None), |verdict| (verdict.readiness.state, verdict.readiness.since));
         let blocking = classes.remove(domain.as_str()).unwrap_or_default();
-        let silent_reporters = verdict.as_ref().map(|verdict| silent(verdict, today)).unwrap_or_default();
+        let silent_reporters = verdict
+            .iter()
+            .flat_map(|verdict| silent(&verdict.days, today))
+            .map(|silent| (silent.reporter, silent.rhythm.last_day))
+            .collect();
         DomainView { domain, state, since, blocking, silent_reporters }
     };
     Ok(domains.into_iter().map(view).collect())
-}
-
-/// Reporters that usually report and stopped, each with its last day.
-fn silent(verdict: &Verdict, today: Day) -> Vec<(String, Day)> {
-    let is_recent = |day: &&ReporterDay| day.day > today.plus(-RHYTHM_DAYS);
-    let mut days: BTreeMap<&str, BTreeSet<Day>> = BTreeMap::new();
-    for day in verdict.days.iter().filter(is_recent) {
-        days.entry(&day.reporter).or_default().insert(day.day);
-    }
-    let rhythms = days.into_iter().filter_map(|(reporter, days)| Some((reporter, Rhythm::of(days, today)?)));
-    rhythms.filter(|(_, rhythm)| rhythm.is_silent).map(|(reporter, rhythm)| (reporter.to_owned(), rhythm.last_day)).collect()
 }

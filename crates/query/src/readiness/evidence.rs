@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::Verdict;
 
-/// Days that a rhythm is told from, up to the day that is asked for.
+/// Days that a rhythm is told from, up to the day that is asked for; after them a reporter that fell silent is no longer missed.
 const RHYTHM_DAYS: i32 = 90;
 /// Days of the longer of the two periods that are looked at for what `enforce` would have refused.
 const REFUSED_DAYS: [i32; 2] = [14, 28];
@@ -63,10 +63,10 @@ struct Reporter {
 /// One that fell silent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = SilentReporter)]
-struct Silent {
-    reporter: String,
+pub(crate) struct Silent {
+    pub(crate) reporter: String,
     #[serde(flatten)]
-    rhythm: Rhythm,
+    pub(crate) rhythm: Rhythm,
 }
 
 /// How many policies of each mode reporters saw, one a report.
@@ -155,7 +155,7 @@ impl Evidence {
 }
 
 /// Reporters of a domain that usually report and stopped, as of a day.
-fn silent(days: &[ReporterDay], as_of: Day) -> Vec<Silent> {
+pub(crate) fn silent(days: &[ReporterDay], as_of: Day) -> Vec<Silent> {
     let mut reporters: BTreeMap<&str, Vec<Day>> = BTreeMap::new();
     for day in days.iter().filter(|day| (as_of.plus(1 - RHYTHM_DAYS)..=as_of).contains(&day.day)) {
         reporters.entry(&day.reporter).or_default().push(day.day);

@@ -12,7 +12,7 @@ use tlsrpt_registry::RuleSettings;
 use tlsrpt_report::{Day, PolicyMode};
 use tlsrpt_store::{Filter, ReporterDay, StoreError, TenantQueries};
 
-pub(crate) use evidence::{Evidence, Uncounted, sessions, share, total};
+pub(crate) use evidence::{Evidence, Uncounted, sessions, share, silent, total};
 
 /// How far back reports make facts, days: a state that lasts for longer is shown as one of that long.
 const HISTORY_DAYS: i32 = 400;
