@@ -1,5 +1,5 @@
 //! Properties of what is told: once each, whatever the order, and again when it comes back.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::BTreeSet;
 

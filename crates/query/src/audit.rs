@@ -1,6 +1,6 @@
-//! The audit log's front: every change by an operator and every read of a raw payload leaves an entry, or does not happen.
+//! The audit log's front: every change and every read of a raw payload leaves an entry, or does not happen.
 //!
-//! Which routes those are follows from the table of routes ([`audited`]), so that none is forgotten: whatever an operator does by
+//! Which routes those are follows from the table of routes ([`audited`]), so that none is forgotten: whatever is done by
 //! another method than GET, and every path that ends in `/raw`. Such a route is wrapped in [`record`]. The key's extractor calls
 //! [`begin`], once it knows who asks; before a change that appends an entry without a status, and refuses the change when the log does
 //! not take it. When the handler is done, [`record`] appends the entry with the answer's status. A payload is answered only after that;
@@ -28,7 +28,7 @@ use crate::{
     description::Argument,
     problem::{Problem, chain},
     request_scope::RequestScope,
-    routes::{Audience, Route},
+    routes::Route,
 };
 
 /// Longest wait for the log to take an entry; after it the log counts as away. What it takes later all the same is an entry too many.
@@ -87,7 +87,7 @@ enum Effect {
 }
 
 /// Changes whose name is not that of their method.
-const NAMES: [(Method, &str, &str); 7] = [
+const NAMES: [(Method, &str, &str); 9] = [
     (Method::POST, "/admin/v1/submissions", "submission.import"),
     (Method::POST, "/admin/v1/import", "tenant.import"),
     (Method::PATCH, "/admin/v1/tenants/{id}/settings", "tenant.settings"),
@@ -95,12 +95,14 @@ const NAMES: [(Method, &str, &str); 7] = [
     (Method::DELETE, "/admin/v1/keys/{key_id}", "operator-key.delete"),
     (Method::POST, "/admin/v1/tenants/{id}/domains", "domain.claim"),
     (Method::DELETE, "/admin/v1/tenants/{id}/domains/{domain}", "domain.release"),
+    (Method::PUT, "/v1/notifications/settings", "notification.settings"),
+    (Method::DELETE, "/v1/notifications/settings", "notification.delete"),
 ];
 
 /// How a route is audited; none when it shows no raw payload and changes nothing.
 pub(crate) fn audited(route: &Route) -> Option<Audited> {
     let is_raw = route.path.ends_with("/raw");
-    let is_change = matches!(route.audience, Audience::Operator(_)) && route.method != Method::GET;
+    let is_change = route.method != Method::GET;
     (is_raw || is_change).then(|| Audited { action: action(route), effect: if is_change { Effect::Change } else { Effect::Read } })
 }
 
@@ -288,9 +290,9 @@ mod tests {
     use crate::routes::routes;
 
     #[test]
-    fn every_change_by_an_operator_and_every_raw_payload_is_audited_and_nothing_else() {
+    fn every_change_and_every_raw_payload_is_audited_and_nothing_else() {
         for route in routes() {
-            let is_change = matches!(route.audience, Audience::Operator(_)) && route.method != Method::GET;
+            let is_change = route.method != Method::GET;
             let is_raw = route.path.ends_with("/raw");
             assert_eq!(audited(&route).is_some(), is_change || is_raw, "{} {}", route.method, route.path);
         }
@@ -321,6 +323,10 @@ mod tests {
             (Method::POST, "/admin/v1/import", "tenant.import"),
             (Method::GET, "/admin/v1/submissions/{id}/raw", "submission.raw"),
             (Method::GET, "/v1/reports/{report_key}/raw", "report.raw"),
+            (Method::PUT, "/v1/notifications/settings", "notification.settings"),
+            (Method::DELETE, "/v1/notifications/settings", "notification.delete"),
+            (Method::POST, "/v1/notifications/test", "notification.test"),
+            (Method::POST, "/v1/notifications/webhook/secret", "webhook.secret"),
         ] {
             assert_eq!(action(method, path).as_deref(), Some(name), "{path}");
         }

@@ -9,7 +9,9 @@ use std::{
 
 use tlsrpt_log::{Delivered, EmbeddedConfig, EmbeddedLog, Log, Position};
 use tlsrpt_normalizer::{Setting, normalize};
-use tlsrpt_query::{Claims, Parts, Query, QueryConfig, QueryMetrics};
+use tlsrpt_outbound::{Client, ClientOptions, Reach, ResolverOptions, resolver};
+use tlsrpt_publication::{Checker, PublicationConfig, Receiver};
+use tlsrpt_query::{Claims, Courier, NotificationsConfig, Parts, Query, QueryConfig, QueryMetrics};
 use tlsrpt_record::{AUDIT, NORMALIZED, RECORD_MAX_BYTES, SUBMISSIONS, Submission, TenantId};
 use tlsrpt_registry::{NewKey, Registry, Scopes};
 use tlsrpt_report::{Day, Domain};
@@ -78,6 +80,10 @@ async fn measure() {
         log: Arc::clone(&log),
         admin_key: None,
         claims: Claims::default(),
+        // Nothing is asked of others here.
+        checker: Checker::new(&PublicationConfig::default(), Reach::default()).unwrap(),
+        receiver: Receiver { mail_hosts: Vec::new(), https_host: None },
+        courier: courier(),
         metrics: QueryMetrics::register(&prometheus::Registry::new()).unwrap(),
     };
     let shutdown = CancellationToken::new();
@@ -92,6 +98,16 @@ async fn measure() {
     server.await.unwrap().unwrap();
     embedded_log.close();
     engine.stop().await;
+}
+
+/// Tells nobody anything.
+fn courier() -> Courier {
+    let config = NotificationsConfig::default();
+    let options = ResolverOptions { timeout: config.timeout(), cache_entries_max: 1, active_requests_max: 1 };
+    let resolver = resolver(&[], &options).unwrap();
+    let options =
+        ClientOptions { connect_timeout: config.timeout(), timeout: config.timeout(), user_agent: "tlsrpt", authorities: Vec::new() };
+    Courier::new(&config, Client::new(Reach::default(), resolver, options).unwrap()).unwrap()
 }
 
 fn domain(tenant: &str) -> String {

@@ -23,6 +23,16 @@ const TENANT_ROUTES: &[&str] = &[
     "/v1/export",
     "/v1/metrics",
     "/v1/result-types",
+    "/v1/notifications",
+    "/v1/notifications/settings",
+];
+
+/// Every route by which a tenant changes something of its own.
+const TENANT_CHANGES: &[(&str, &str)] = &[
+    ("PUT", "/v1/notifications/settings"),
+    ("DELETE", "/v1/notifications/settings"),
+    ("POST", "/v1/notifications/webhook/secret"),
+    ("POST", "/v1/notifications/test"),
 ];
 
 /// Every operator route.
@@ -34,6 +44,7 @@ const OPERATOR_ROUTES: &[(&str, &str)] = &[
     ("DELETE", "/admin/v1/tenants/{id}"),
     ("GET", "/admin/v1/erasures"),
     ("GET", "/admin/v1/erasures/{id}"),
+    ("GET", "/admin/v1/tenants/{id}/notifications/settings"),
     ("GET", "/admin/v1/tenants/{id}/settings"),
     ("PATCH", "/admin/v1/tenants/{id}/settings"),
     ("POST", "/admin/v1/tenants/{id}/domains"),
@@ -64,6 +75,7 @@ const OPERATOR_ROUTES: &[(&str, &str)] = &[
 fn the_tables_of_this_suite_hold_every_route_of_the_api() {
     let listed: BTreeSet<(String, &str)> = OPERATOR_ROUTES
         .iter()
+        .chain(TENANT_CHANGES)
         .map(|&(method, path)| (method.to_owned(), path))
         .chain(TENANT_ROUTES.iter().map(|&path| ("GET".to_owned(), path)))
         .collect();
@@ -183,7 +195,7 @@ async fn paths(service: &tlsrpt_tests::Service, route: &str, own: &Side, other: 
             (format!("{}?domain={}", at(own.domain), other.domain), 400),
         ];
     }
-    if matches!(route, "/v1/result-types" | "/v1/metrics" | "/v1/readiness") {
+    if matches!(route, "/v1/result-types" | "/v1/metrics" | "/v1/readiness") || route.starts_with("/v1/notifications") {
         // There is nothing to narrow.
         return vec![(route.to_owned(), 200), (format!("{route}?domain={}", other.domain), 400)];
     }
@@ -267,10 +279,11 @@ async fn each_key_opens_its_own_routes_only() {
             answer.problem(status, &code);
         }
     }
-    for path in TENANT_ROUTES {
+    let reads = TENANT_ROUTES.iter().map(|&path| ("GET", path));
+    for (method, path) in reads.chain(TENANT_CHANGES.iter().copied()) {
         for caller in strangers().chain([service.caller(Some(&admin))]) {
-            let answer = caller.get(&fill(path)).await;
-            assert!(matches!(answer.status, 401 | 403), "{path}: {}", answer.status);
+            let answer = caller.request(method, &fill(path), None).await;
+            assert!(matches!(answer.status, 401 | 403), "{method} {path}: {}", answer.status);
             assert_eq!(answer.header("content-type"), "application/problem+json");
         }
     }

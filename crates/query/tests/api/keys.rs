@@ -27,7 +27,10 @@ async fn a_key_has_the_scopes_it_was_made_with_and_all_of_them_when_nothing_was_
     let made = api.post(KEYS, json!({"name": "grafana", "scopes": ["metrics"]})).await.json();
     assert_eq!((&made["scopes"], &made["expires_at"]), (&json!(["metrics"]), &Value::Null));
     let listed = api.admin(KEYS).await;
-    assert_eq!((&listed["keys"][0]["scopes"], &listed["keys"][1]["scopes"]), (&json!(["read", "export", "metrics"]), &json!(["metrics"])));
+    assert_eq!(
+        (&listed["keys"][0]["scopes"], &listed["keys"][1]["scopes"]),
+        (&json!(["read", "export", "metrics", "notify"]), &json!(["metrics"]))
+    );
     assert_eq!(api.get("/v1/summary", &key).await.status, StatusCode::OK);
     let problem = api.get("/v1/summary", text(&made["key"])).await.is_problem(403, "scope-missing");
     assert!(text(&problem["detail"]).contains("`read`") && text(&problem["detail"]).contains("metrics"), "{problem}");

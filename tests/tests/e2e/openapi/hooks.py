@@ -39,6 +39,12 @@ def before_call(context, case, kwargs):
         query.pop("sort", None)
     if "received_at" in query:
         query["received_at"] = "2020-01-01T00:00:00Z"
+    if case.path == "/v1/notifications/settings" and isinstance(case.body, dict):
+        # Nobody takes notices there, and no mail goes out without a relay.
+        wanted = {"webhook_url": "https://hooks.invalid/tls-reports", "mail_to": ["postmaster@example.com"]}
+        case.body.update({name: value for name, value in wanted.items() if case.body.get(name) is not None})
+        if case.body.get("quiet_hours") is not None:
+            case.body["quiet_hours"] = {"from": "22:00", "to": "07:00", "time_zone": "Europe/Berlin"}
     # A name of one label is nobody's to claim.
     if isinstance(case.body, dict) and isinstance(case.body.get("domain"), str) and "." not in case.body["domain"].rstrip("."):
         case.body["domain"] = case.body["domain"].rstrip(".") + ".example"
