@@ -36,6 +36,19 @@ impl Sink {
         (self.server.machine().address(), PORT).into()
     }
 
+    /// Kills it: nobody takes mail there.
+    pub fn stop(&mut self) {
+        self.server.stop();
+    }
+
+    /// Starts it after it was stopped, with the mails that it has.
+    ///
+    /// # Panics
+    /// When it runs.
+    pub fn start_again(&mut self) {
+        self.server.start_again();
+    }
+
     /// Waits until it has taken so many mails that contain `part`, which is to be their end: it writes them as they come.
     ///
     /// # Panics

@@ -264,9 +264,9 @@ async fn in_quiet_hours_nothing_is_told_but_what_may_break_through() {
 }
 
 #[tokio::test]
-async fn a_digest_comes_by_mail_once_the_relay_is_there() {
+async fn a_digest_comes_by_mail_once_the_relay_is_there_again() {
     let Some(peers) = Peers::here() else { return };
-    let sink = Sink::start(&peers);
+    let mut sink = Sink::start(&peers);
     let relay = SmtpConfig {
         host: sink.smtp().ip().to_string(),
         port: Some(sink.smtp().port()),
@@ -281,7 +281,11 @@ async fn a_digest_comes_by_mail_once_the_relay_is_there() {
         api.submit(refused(id, domain, "mx.a.example")).await;
     }
     api.settled().await;
+    sink.stop();
     set(&api, &a, &json!({"mail_to": ["ops@a.example"]})).await;
+    let is_tried = |notice: &&Value| notice["deliveries"][0]["last_error"] == "The mail relay could not be used.";
+    api.until_as(&a, "/v1/notifications", |list| of_kind(list, "at-risk").iter().filter(|notice| is_tried(notice)).count() == 2).await;
+    sink.start_again();
     let list = until(&api, &a, "at-risk", "delivered").await;
     let keys: Vec<String> = of_kind(&list, "at-risk").iter().map(|notice| notice["key"].as_str().unwrap().to_owned()).collect();
     assert_eq!(keys.len(), 2);
@@ -291,6 +295,37 @@ async fn a_digest_comes_by_mail_once_the_relay_is_there() {
         assert!(all.contains(&format!("Notice: {key}")), "{all}");
     }
     assert!(all.contains("Auto-Submitted: auto-generated") && all.contains("ops@a.example"), "{all}");
+}
+
+#[tokio::test]
+async fn a_tenant_is_told_when_a_domain_is_ready_for_its_next_step_and_when_a_reporter_falls_silent() {
+    let api = Api::start_telling(&config(), LOOPBACK).await;
+    let a = api.tenant("a", &["a.example", "b.example"]).await;
+    api.submit(refused("1", "b.example", "mx.b.example")).await;
+    api.settled().await;
+    let hook = Hook::start(&[]).await;
+    set(&api, &a, &json!({"webhook_url": hook.url()})).await;
+    // By the time that it is told of one domain, the other was looked at too.
+    until(&api, &a, "at-risk", "delivered").await;
+
+    let reported = async |organization: &str, days_ago: i32| {
+        let day = tlsrpt_record::SubmissionId::now().received_at().day().plus(-days_ago).to_string();
+        api.submit(report(organization, &format!("{organization}-{days_ago}"), &day, &[("sts", "a.example", 10, 0)])).await;
+    };
+    // The newest first, so that it never looks as if nothing came for long.
+    for days_ago in 1..=20 {
+        reported("Alpha", days_ago).await;
+    }
+    for days_ago in (20..=30).rev() {
+        reported("Beta", days_ago).await;
+    }
+    until(&api, &a, "ready-for-enforce", "delivered").await;
+    let list = until(&api, &a, "reporter-silent", "delivered").await;
+    let told: Vec<_> = of_kind(&list, "reporter-silent").iter().map(|notice| (&notice["subject"], &notice["told"])).collect();
+    assert_eq!(told, [(&json!("Beta"), &json!(true))], "{list}");
+    let of_kind = |kind: &str| hook.got().iter().map(Got::json).filter(|body| body["kind"] == kind).collect::<Vec<_>>();
+    assert_eq!(of_kind("ready-for-enforce")[0]["domain"], "a.example");
+    assert!(of_kind("reporter-silent")[0]["look_first"].as_str().unwrap().contains("_smtp._tls.a.example"));
 }
 
 #[tokio::test]
