@@ -105,13 +105,8 @@ impl Facts {
         Self(facts)
     }
 
-    /// The days up to and with `day`, newest first.
-    pub(crate) fn until(&self, day: Day) -> impl Iterator<Item = (Day, DayFacts)> {
-        self.0.range(..=day).rev().map(|(&day, &facts)| (day, facts))
-    }
-
-    /// The first reported day.
-    pub(crate) fn first(&self) -> Option<Day> {
-        self.0.first_key_value().map(|(&day, _)| day)
+    /// The days up to and with `day`, in their order.
+    pub(crate) fn until(&self, day: Day) -> impl Iterator<Item = (Day, &DayFacts)> {
+        self.0.range(..=day).map(|(&day, facts)| (day, facts))
     }
 }

@@ -79,14 +79,20 @@ impl Readiness {
     /// The verdict as of `day`, from what was reported of days up to it.
     #[must_use]
     pub fn at(facts: &Facts, rule: &Rule, day: Day) -> Self {
-        let stage = Stage::at(facts, rule, day);
-        let state = state(stage.as_ref(), rule, day);
-        Self {
-            state,
-            since: since(facts, rule, day, state),
-            next: next(state, stage.as_ref(), rule, day),
-            rests_from: rests_from(stage.as_ref(), rule, day),
+        let (mut stage, mut stands) = (None, None);
+        let mut days = facts.until(day).peekable();
+        while let Some((reported, facts)) = days.next() {
+            stage = Some(Stage::with(stage, reported, facts, rule));
+            // Each day until the next report has a state of its own; after that many nothing changes any more.
+            let silent = reported.plus(i32::from(rule.silent_days));
+            let until = days.peek().map_or(day, |&(next, _)| next.plus(-1)).min(silent);
+            for day in (reported.0..=until.0).map(Day) {
+                let state = state(stage.as_ref(), rule, day);
+                stands = Some(stands.filter(|&(before, _)| before == state).unwrap_or((state, day)));
+            }
         }
+        let (state, since) = stands.map_or((State::NoReports, None), |(state, since)| (state, Some(since)));
+        Self { state, since, next: next(state, stage.as_ref(), rule, day), rests_from: rests_from(stage.as_ref(), rule, day) }
     }
 }
 
@@ -133,20 +139,6 @@ fn is_long_enough(stage: &Stage, rule: &Rule, days: u16, day: Day) -> bool {
 /// Whether none of the last `days` days, the day itself included, has a blocking failure.
 fn is_quiet(stage: &Stage, days: u16, day: Day) -> bool {
     stage.last_blocked.is_none_or(|blocked| days_since(blocked, day) >= i64::from(days))
-}
-
-/// The first of the days up to `day` that have its state, one after the other.
-fn since(facts: &Facts, rule: &Rule, day: Day, state_then: State) -> Option<Day> {
-    let first = facts.first().filter(|&first| first <= day)?;
-    let mut since = day;
-    while since > first {
-        let before = since.plus(-1);
-        if state(Stage::at(facts, rule, before).as_ref(), rule, before) != state_then {
-            break;
-        }
-        since = before;
-    }
-    Some(since)
 }
 
 fn next(state: State, stage: Option<&Stage>, rule: &Rule, day: Day) -> Option<NextStep> {

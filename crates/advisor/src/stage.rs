@@ -3,7 +3,7 @@
 use tlsrpt_report::Day;
 
 use crate::{
-    facts::{Facts, Kind, Reported},
+    facts::{DayFacts, Kind},
     rule::Rule,
 };
 
@@ -21,27 +21,18 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// The stage as of `day`; none when nothing was reported up to it.
-    pub(crate) fn at(facts: &Facts, rule: &Rule, day: Day) -> Option<Self> {
-        let mut days = facts.until(day);
-        let (last, newest) = days.next()?;
-        let last_with = |count: fn(&Reported) -> u64| facts.until(day).find(|(_, facts)| count(&facts.reported) > 0).map(|(day, _)| day);
-        let mut stage = Self {
-            kind: newest.kind,
-            first: last,
-            last,
-            sessions: newest.reported.sessions,
-            last_blocked: last_with(|reported| reported.blocked_sessions),
-            last_unread: last_with(|reported| reported.policy_errors),
-        };
-        for (day, facts) in days {
-            if facts.kind != stage.kind || days_between(day, stage.first) > i64::from(rule.gap_max_days) {
-                break;
-            }
-            stage.first = day;
-            stage.sessions = stage.sessions.saturating_add(facts.reported.sessions);
+    /// The stage that a reported day makes after those before it.
+    pub(crate) fn with(before: Option<Self>, day: Day, facts: &DayFacts, rule: &Rule) -> Self {
+        let goes_on = before.filter(|stage| stage.kind == facts.kind && stage.lasts_until(day, rule));
+        let last = |count: u64, of: fn(&Self) -> Option<Day>| if count > 0 { Some(day) } else { before.as_ref().and_then(of) };
+        Self {
+            kind: facts.kind,
+            first: goes_on.map_or(day, |stage| stage.first),
+            last: day,
+            sessions: goes_on.map_or(0, |stage| stage.sessions).saturating_add(facts.reported.sessions),
+            last_blocked: last(facts.reported.blocked_sessions, |stage| stage.last_blocked),
+            last_unread: last(facts.reported.policy_errors, |stage| stage.last_unread),
         }
-        Some(stage)
     }
 
     /// Whether it has not ended before `day` by too long a silence.
