@@ -27,6 +27,8 @@ const SMALL_ROWS: usize = 1_000;
 const OTHER_TENANTS: usize = 200;
 const DAYS: i32 = 90;
 const REPORTERS: usize = 20;
+/// How far back the reports go that make a verdict.
+const READINESS_DAYS: i32 = 400;
 /// The API may take so many times as long as the bare question.
 const AIM: f64 = 1.5;
 /// More points than any series here has.
@@ -200,6 +202,14 @@ async fn routes(tenant: &str, http: &Asker, queries: &TenantQueries) {
         queries.failures(filter, &by, FailureOrder::default()).await.map(drop)
     })
     .await;
+    let longest = &Filter::period(LAST.plus(1 - READINESS_DAYS), LAST);
+    let rhythm_from = LAST.plus(1 - DAYS);
+    line(&format!("/v1/reporters?{period}"), &async || queries.reporters(filter, rhythm_from).await.map(drop)).await;
+    line(&format!("/v1/readiness?as_of={LAST}"), &async || queries.reporter_days(longest).await.map(drop)).await;
+    line(&format!("/v1/domains/{}/readiness?as_of={LAST}", domain(tenant)), &async || {
+        tokio::try_join!(queries.reporter_days(longest), queries.blocking(filter)).map(drop)
+    })
+    .await;
     line(&format!("/v1/reports?{period}&limit=100"), &async || queries.reports(filter, 100, None).await.map(drop)).await;
     line(&format!("/v1/reports/{key}"), &async || queries.report(report_key).await.map(drop)).await;
     line(&format!("/v1/reports/{key}/raw"), &async || queries.raw(report_key).await.map(drop)).await;
@@ -219,7 +229,7 @@ async fn routes(tenant: &str, http: &Asker, queries: &TenantQueries) {
     let by = [FailureDimension::Domain, FailureDimension::ResultType];
     line("/v1/metrics?days=3660", &async || {
         let (figures, failures) = (queries.domains(filter), queries.failures(filter, &by, FailureOrder::default()));
-        tokio::try_join!(figures, failures, queries.summary(filter)).map(drop)
+        tokio::try_join!(figures, failures, queries.summary(filter), queries.reporter_days(longest)).map(drop)
     })
     .await;
 }
