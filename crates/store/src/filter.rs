@@ -44,6 +44,15 @@ impl Filter {
             trust: Vec::new(),
         }
     }
+
+    /// The same, but for reports whose verdict is worse than `minimum`, unless it names verdicts itself.
+    #[must_use]
+    pub fn above(mut self, minimum: Option<Trust>) -> Self {
+        if let Some(minimum) = minimum.filter(|_| self.trust.is_empty()) {
+            self.trust = Trust::ALL.into_iter().filter(|&trust| trust >= minimum).collect();
+        }
+        self
+    }
 }
 
 /// Length of one point of a series.

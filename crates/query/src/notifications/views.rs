@@ -20,10 +20,9 @@ pub(super) async fn views(
     minimum: Option<Trust>,
     today: Day,
 ) -> Result<Vec<DomainView>, StoreError> {
-    let trust: Vec<Trust> = minimum.map_or_else(Vec::new, |minimum| Trust::ALL.into_iter().filter(|&trust| trust >= minimum).collect());
-    let mut verdicts = verdicts(queries, &Filter { trust: trust.clone(), ..history(today) }, rule).await?;
+    let mut verdicts = verdicts(queries, &history(today).above(minimum), rule).await?;
     // Twice the days, so that the first of a class that goes on is no surprise.
-    let recent = Filter { trust, ..Filter::period(today.plus(1 - 2 * QUIET_DAYS), today) };
+    let recent = Filter::period(today.plus(1 - 2 * QUIET_DAYS), today).above(minimum);
     let mut classes: BTreeMap<String, Vec<FailureClass>> = BTreeMap::new();
     for class in queries.blocking(&recent).await? {
         classes.entry(class.domain).or_default().push(FailureClass {

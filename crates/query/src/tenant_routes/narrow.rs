@@ -72,11 +72,7 @@ impl Counted {
 
     /// For the tenant: with `trust` what was asked for, else what has its minimum trust at least.
     pub(crate) fn by<S>(self, key: &TenantKey<S>) -> Filter {
-        let Self(mut filter) = self;
-        if let Some(minimum) = key.minimum_trust().filter(|_| filter.trust.is_empty()) {
-            filter.trust = Trust::ALL.into_iter().filter(|&trust| trust >= minimum).collect();
-        }
-        filter
+        self.0.above(key.minimum_trust())
     }
 }
 
