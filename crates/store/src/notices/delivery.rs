@@ -1,5 +1,7 @@
 //! Deliveries: which are due, who tries them, and what came of it.
 
+use std::collections::{BTreeSet, HashMap};
+
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 use tlsrpt_record::TenantId;
@@ -140,6 +142,12 @@ struct DueRow {
     first_tried_ms: Option<i64>,
     tried_ms: Option<i64>,
     error: String,
+}
+
+#[derive(Row, Deserialize)]
+struct NoticeRow {
+    tenant: String,
+    key: u128,
     kind: String,
     domain: String,
     subject: String,
@@ -159,7 +167,7 @@ struct ClaimRow {
 }
 
 impl DueRow {
-    fn due(self) -> Option<DueNotice> {
+    fn due(self, notice: NoticeRecord) -> Option<DueNotice> {
         Some(DueNotice {
             delivery: Delivery {
                 tenant: TenantId::parse(&self.tenant).ok()?,
@@ -174,20 +182,26 @@ impl DueRow {
                 tried_at: self.tried_ms.map(UnixMillis),
                 error: self.error,
             },
-            notice: NoticeRecord {
-                key: self.key,
-                kind: self.kind,
-                domain: self.domain,
-                subject: self.subject,
-                episode: self.episode,
-                since: self.since.map(|day| Day(day.into())),
-                opened_at: UnixMillis(self.opened_ms),
-                closed_at: None,
-                is_told: true,
-                summary: self.summary,
-                look_first: self.look_first,
-            },
+            notice,
         })
+    }
+}
+
+impl From<NoticeRow> for NoticeRecord {
+    fn from(row: NoticeRow) -> Self {
+        Self {
+            key: row.key,
+            kind: row.kind,
+            domain: row.domain,
+            subject: row.subject,
+            episode: row.episode,
+            since: row.since.map(|day| Day(day.into())),
+            opened_at: UnixMillis(row.opened_ms),
+            closed_at: None,
+            is_told: true,
+            summary: row.summary,
+            look_first: row.look_first,
+        }
     }
 }
 
@@ -251,13 +265,9 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<DueNotice>, StoreError> {
         let mut sql = Statement::new(
-            "SELECT d.tenant AS tenant, d.key AS key, d.channel AS channel, d.is_urgent AS is_urgent, d.attempts AS attempts, d.created_ms AS created_ms, \
-             d.next_ms AS next_ms, d.first_tried_ms AS first_tried_ms, d.tried_ms AS tried_ms, d.error AS error, n.kind AS kind, \
-             n.domain AS domain, n.subject AS subject, n.episode AS episode, n.since AS since, n.opened_ms AS opened_ms, \
-             n.summary AS summary, n.look_first AS look_first FROM (SELECT tenant, key, channel, is_urgent, attempts, \
-             toUnixTimestamp64Milli(created_at) AS created_ms, toUnixTimestamp64Milli(next_at) AS next_ms, \
-             toUnixTimestamp64Milli(first_tried_at) AS first_tried_ms, toUnixTimestamp64Milli(tried_at) AS tried_ms, error \
-             FROM notice_deliveries FINAL WHERE state = 'pending'",
+            "SELECT tenant, key, channel, is_urgent, attempts, toUnixTimestamp64Milli(created_at) AS created_ms, \
+             toUnixTimestamp64Milli(next_at) AS next_ms, toUnixTimestamp64Milli(first_tried_at) AS first_tried_ms, \
+             toUnixTimestamp64Milli(tried_at) AS tried_ms, error FROM notice_deliveries FINAL WHERE state = 'pending'",
         );
         sql.bind(" AND next_at <= fromUnixTimestamp64Milli(toInt64(?), 'UTC')", now.0);
         if !quiet.is_empty() {
@@ -267,13 +277,29 @@ impl Store {
             sql.bind(" AND (is_urgent OR tenant NOT IN ?)", urgent_only);
         }
         sql.bind(" ORDER BY next_at, key LIMIT ? BY tenant", PER_TENANT).bind(" LIMIT ?", limit);
-        sql.push(
-            ") AS d GLOBAL INNER JOIN (SELECT tenant, key, kind, domain, subject, episode, since, \
-             toUnixTimestamp64Milli(opened_at) AS opened_ms, summary, look_first FROM notices FINAL) AS n \
-             ON d.tenant = n.tenant AND d.key = n.key ORDER BY next_ms, key",
+        let due: Vec<DueRow> = self.fetch(DUE, sql).await?;
+        let notices = self.notices_of(&due).await?;
+        let with_its_notice = |row: DueRow| {
+            let notice = notices.get(&(row.tenant.clone(), row.key))?.clone();
+            row.due(notice)
+        };
+        Ok(due.into_iter().filter_map(with_its_notice).collect())
+    }
+
+    /// The notices of these deliveries, by tenant and key. Asked for by their keys, since the table has those of years.
+    async fn notices_of(&self, due: &[DueRow]) -> Result<HashMap<(String, u128), NoticeRecord>, StoreError> {
+        if due.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let tenants: BTreeSet<String> = due.iter().map(|row| row.tenant.clone()).collect();
+        let mut sql = Statement::new(
+            "SELECT tenant, key, kind, domain, subject, episode, since, toUnixTimestamp64Milli(opened_at) AS opened_ms, summary, look_first \
+             FROM notices FINAL WHERE ",
         );
-        let rows: Vec<DueRow> = self.fetch(DUE, sql).await?;
-        Ok(rows.into_iter().filter_map(DueRow::due).collect())
+        sql.bind("tenant IN ?", tenants.into_iter().collect::<Vec<_>>());
+        sql.bind(" AND toString(key) IN ?", due.iter().map(|row| row.key.to_string()).collect::<Vec<_>>());
+        let rows: Vec<NoticeRow> = self.fetch(DUE, sql).await?;
+        Ok(rows.into_iter().map(|row| ((row.tenant.clone(), row.key), row.into())).collect())
     }
 
     async fn write_deliveries(&self, deliveries: &[Delivery], claim: Uuid, version: impl Fn(&Delivery) -> u64) -> Result<(), StoreError> {
