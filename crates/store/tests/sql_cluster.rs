@@ -28,6 +28,8 @@ mod lists;
 mod mails;
 #[path = "sql/model.rs"]
 mod model;
+#[path = "sql/notices.rs"]
+mod notices;
 #[path = "sql/once.rs"]
 mod once;
 #[path = "sql/policies.rs"]
@@ -79,7 +81,7 @@ fn without_keeper(statement: &str) -> String {
 async fn every_statement_of_the_clusters_schema_is_one_that_the_engine_understands() {
     let config = support::config();
     let statements = Store::new(&config).schema();
-    assert_eq!(statements.len(), 15, "versions, five tables with rows and five over them, and what each of the first four got later");
+    assert_eq!(statements.len(), 23, "versions, seven tables with rows and seven over them, and what some of them got later");
     for statement in &statements {
         assert!(statement.contains("ON CLUSTER 'alone'") && !statement.contains('$'), "{statement}");
         let explained: Vec<String> = client(&StoreConfig { database: "default".to_owned(), ..config.clone() })
@@ -107,7 +109,7 @@ async fn one_server_and_a_cluster_have_the_same_columns() {
         let sql = "SELECT name, type FROM system.columns WHERE database = ? AND table = ? ORDER BY position";
         client(config).query(sql).bind(&config.database).bind(table).fetch_all().await.unwrap()
     };
-    for table in ["reports", "submissions", "audit"] {
+    for table in ["reports", "submissions", "audit", "erasures", "notices", "notice_deliveries"] {
         let plain = columns(&single, table).await;
         assert!(plain.len() >= 10);
         assert_eq!(columns(&config, table).await, plain);
