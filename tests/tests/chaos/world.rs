@@ -46,7 +46,7 @@ const QUIET_MAX: Duration = Duration::from_secs(180);
 const DIFFERS_MAX: Duration = Duration::from_secs(45);
 
 /// What the roles say loudly when they are treated like this.
-const LOUD: [&str; 26] = [
+const LOUD: [&str; 27] = [
     "Kafka is away",
     "a dependency is away at the start",
     "the log takes no submissions",
@@ -60,6 +60,7 @@ const LOUD: [&str; 26] = [
     "the database is away",
     "adoption waits",
     "deferred verdicts have to wait",
+    "notifications have to wait",
     "ask the database",
     "this process stood still",
     "roles did not end within",

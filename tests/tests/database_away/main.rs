@@ -44,6 +44,7 @@ impl Server {
             .allow("the database cannot take a batch now")
             .allow("adoption waits")
             .allow("deferred verdicts have to wait")
+            .allow("notifications have to wait")
     }
 
     async fn stop(self) {
