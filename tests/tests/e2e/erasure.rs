@@ -65,7 +65,7 @@ async fn from_the_deletion_of_a_tenant_to_a_disk_without_any_trace_of_its_payloa
     };
     let left = |table: &Value| (table["table"].as_str().unwrap().to_owned(), table["left"].as_u64().unwrap());
     let tables: Vec<_> = done["tables"].as_array().unwrap().iter().map(left).collect();
-    assert_eq!(tables, ["reports", "submissions", "key_use"].map(|table| (table.to_owned(), 0)));
+    assert_eq!(tables, ["reports", "submissions", "key_use", "notices"].map(|table| (table.to_owned(), 0)));
     assert_eq!((&done["keys_left"], &done["files_left"]), (&json!(0), &json!(0)));
 
     assert_eq!(holding(&data, &marked), Vec::<PathBuf>::new());
