@@ -9,7 +9,7 @@ const LARGE: u32 = 400;
 const REPORTS_MAX: usize = 4_000;
 
 /// What the service and its log's store say about a full disk.
-const LOUD: [&str; 8] = [
+const LOUD: [&str; 9] = [
     "the log takes no submissions",
     "the log cannot write and opens its store again",
     "the log cannot be read; trying again",
@@ -17,6 +17,7 @@ const LOUD: [&str; 8] = [
     "the offset cannot be committed; trying again",
     "Flush error",
     "Compaction error",
+    "Compaction failed",
     "crashed: Storage",
 ];
 
