@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use reqwest::{Client, StatusCode, Url, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use serde::Deserialize;
+use tlsrpt_outbound::{BodyError, bounded};
 
 use super::{Issuer, OidcConfig, keys::Keys};
 use crate::problem::echo;
@@ -89,18 +90,14 @@ impl Fetcher {
 
     async fn get(&self, url: &str) -> Result<Vec<u8>, FetchError> {
         let failed = |source: reqwest::Error| FetchError::Get { url: url.to_owned(), source: source.without_url() };
-        let mut response = self.client.get(url).send().await.map_err(failed)?;
+        let response = self.client.get(url).send().await.map_err(failed)?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status { url: url.to_owned(), status: response.status() });
         }
-        let mut document = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if document.len() + chunk.len() > DOCUMENT_MAX_BYTES {
-                return Err(FetchError::TooLarge { url: url.to_owned() });
-            }
-            document.extend_from_slice(&chunk);
-        }
-        Ok(document)
+        bounded(response, DOCUMENT_MAX_BYTES).await.map_err(|error| match error {
+            BodyError::TooLarge { .. } => FetchError::TooLarge { url: url.to_owned() },
+            BodyError::Read(source) => failed(source),
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use tlsrpt_report::Domain;
 use tlsrpt_store::{DomainFigures, Filter};
 use utoipa::ToSchema;
 
-use super::narrow::{Counted, filters};
+use super::narrow::{Sorted, filters};
 use crate::{
     auth::TenantKey,
     config::QueryConfig,
@@ -44,18 +44,12 @@ const SORT: Parameter = Parameter::new("sort", "What to sort by; with a `-` befo
 })
 .example("-failed_sessions");
 
-pub(crate) struct Listing {
-    counted: Counted,
-    sort: Sort,
-    descending: bool,
-    limit: Option<usize>,
-}
+pub(crate) struct Listing(Sorted<Sort>);
 
 impl FromParameters for Listing {
     const PARAMETERS: &'static [Parameter] = filters!(SORT, LIMIT);
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
-        let (sort, descending) = parameters.sort(SORTS)?.unwrap_or((Sort::Domain, false));
-        Ok(Self { counted: Counted::read(parameters, config)?, sort, descending, limit: parameters.limit_if_any(config)? })
+        Sorted::read(parameters, config, SORTS, Sort::Domain).map(Self)
     }
 }
 
@@ -76,11 +70,11 @@ struct Entry {
     figures: DomainFigures,
 }
 
-pub(crate) async fn list(key: TenantKey, Asked(asked): Asked<Listing>) -> Result<Json<Answer>, Problem> {
+pub(crate) async fn list(key: TenantKey, Asked(Listing(asked)): Asked<Listing>) -> Result<Json<Answer>, Problem> {
     let filter = asked.counted.by(&key);
     let figures = key.queries.domains(&filter).await?;
     let mut domains = entries(&key.domains(), &figures, &filter);
-    sort(&mut domains, asked.sort, asked.descending);
+    sort(&mut domains, asked.by, asked.descending);
     domains.truncate(asked.limit.unwrap_or(usize::MAX));
     Ok(Json(Answer { domains }))
 }

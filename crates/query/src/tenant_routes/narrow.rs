@@ -76,6 +76,22 @@ impl Counted {
     }
 }
 
+/// A list of figures: what it is of, in which order, and how much of it.
+pub(crate) struct Sorted<S> {
+    pub(crate) counted: Counted,
+    pub(crate) by: S,
+    pub(crate) descending: bool,
+    pub(crate) limit: Option<usize>,
+}
+
+impl<S: Copy> Sorted<S> {
+    /// Reads the filters, `sort` out of `sorts`, and `limit`; sorted by `otherwise` when nothing is said.
+    pub(crate) fn read(parameters: &Parameters, config: &QueryConfig, sorts: &[(&'static str, S)], otherwise: S) -> Result<Self, Problem> {
+        let (by, descending) = parameters.sort(sorts)?.unwrap_or((otherwise, false));
+        Ok(Self { counted: Counted::read(parameters, config)?, by, descending, limit: parameters.limit_if_any(config)? })
+    }
+}
+
 /// A route of figures that takes the filters and nothing else.
 impl FromParameters for Counted {
     const PARAMETERS: &'static [Parameter] = filters!();

@@ -17,6 +17,7 @@ use crate::{
     path_segments::Segments,
     period::period,
     problem::Problem,
+    readiness::total,
 };
 
 pub(crate) struct Period {
@@ -129,8 +130,8 @@ fn entry(text: Text, reporters: Vec<Sight>) -> Option<Entry> {
         text,
         first_seen: reporters.iter().map(|sight| sight.first_seen).min()?,
         last_seen: reporters.iter().map(|sight| sight.last_seen).max()?,
-        reports: reporters.iter().fold(0, |sum, sight| sum.saturating_add(sight.reports)),
-        sessions: reporters.iter().fold(0, |sum, sight| sum.saturating_add(sight.sessions)),
+        reports: total(reporters.iter().map(|sight| sight.reports)),
+        sessions: total(reporters.iter().map(|sight| sight.sessions)),
         reporters,
     })
 }

@@ -9,7 +9,7 @@ use tlsrpt_report::{Day, WarningCode};
 use tlsrpt_store::Reporter;
 use utoipa::ToSchema;
 
-use super::narrow::{Counted, filters};
+use super::narrow::{Sorted, filters};
 use crate::{
     auth::TenantKey,
     clock::today,
@@ -48,18 +48,12 @@ const SORT: Parameter =
     })
     .example("-is_silent");
 
-pub(crate) struct Listing {
-    counted: Counted,
-    sort: Sort,
-    descending: bool,
-    limit: Option<usize>,
-}
+pub(crate) struct Listing(Sorted<Sort>);
 
 impl FromParameters for Listing {
     const PARAMETERS: &'static [Parameter] = filters!(SORT, LIMIT);
     fn read(parameters: &Parameters, config: &QueryConfig) -> Result<Self, Problem> {
-        let (sort, descending) = parameters.sort(SORTS)?.unwrap_or((Sort::Reporter, false));
-        Ok(Self { counted: Counted::read(parameters, config)?, sort, descending, limit: parameters.limit_if_any(config)? })
+        Sorted::read(parameters, config, SORTS, Sort::Reporter).map(Self)
     }
 }
 
@@ -101,13 +95,13 @@ struct Entry {
     domains_total: u64,
 }
 
-pub(crate) async fn list(key: TenantKey, Asked(asked): Asked<Listing>) -> Result<Json<Answer>, Problem> {
+pub(crate) async fn list(key: TenantKey, Asked(Listing(asked)): Asked<Listing>) -> Result<Json<Answer>, Problem> {
     let filter = asked.counted.by(&key);
     let reporters = key.queries.reporters(&filter, filter.to.plus(1 - RHYTHM_DAYS)).await?;
     // Nobody is silent for days that are not over yet.
     let as_of = filter.to.min(today());
     let mut reporters: Vec<Entry> = reporters.into_iter().filter_map(|reporter| entry(reporter, as_of)).collect();
-    sort(&mut reporters, asked.sort, asked.descending);
+    sort(&mut reporters, asked.by, asked.descending);
     reporters.truncate(asked.limit.unwrap_or(usize::MAX));
     Ok(Json(Answer { reporters }))
 }

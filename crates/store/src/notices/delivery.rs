@@ -5,11 +5,15 @@ use std::collections::{BTreeSet, HashMap};
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 use tlsrpt_record::TenantId;
-use tlsrpt_report::{Day, UnixMillis};
+use tlsrpt_report::UnixMillis;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{earlier_first, record::NoticeRecord, within};
+use super::{
+    earlier_first,
+    record::{COLUMNS, NoticeRecord, ReadRow},
+    within,
+};
 use crate::{
     error::{StoreError, StoreResult as _},
     insert,
@@ -145,20 +149,6 @@ struct DueRow {
 }
 
 #[derive(Row, Deserialize)]
-struct NoticeRow {
-    tenant: String,
-    key: u128,
-    kind: String,
-    domain: String,
-    subject: String,
-    episode: u32,
-    since: Option<u16>,
-    opened_ms: i64,
-    summary: String,
-    look_first: String,
-}
-
-#[derive(Row, Deserialize)]
 struct ClaimRow {
     key: u128,
     channel: String,
@@ -184,24 +174,6 @@ impl DueRow {
             },
             notice,
         })
-    }
-}
-
-impl From<NoticeRow> for NoticeRecord {
-    fn from(row: NoticeRow) -> Self {
-        Self {
-            key: row.key,
-            kind: row.kind,
-            domain: row.domain,
-            subject: row.subject,
-            episode: row.episode,
-            since: row.since.map(|day| Day(day.into())),
-            opened_at: UnixMillis(row.opened_ms),
-            closed_at: None,
-            is_told: true,
-            summary: row.summary,
-            look_first: row.look_first,
-        }
     }
 }
 
@@ -279,27 +251,20 @@ impl Store {
         sql.bind(" ORDER BY next_at, key LIMIT ? BY tenant", PER_TENANT).bind(" LIMIT ?", limit);
         let due: Vec<DueRow> = self.fetch(DUE, sql).await?;
         let notices = self.notices_of(&due).await?;
-        let with_its_notice = |row: DueRow| {
-            let notice = notices.get(&(row.tenant.clone(), row.key))?.clone();
-            row.due(notice)
-        };
-        Ok(due.into_iter().filter_map(with_its_notice).collect())
+        Ok(due.into_iter().filter_map(|row| notices.get(&row.key).cloned().and_then(|notice| row.due(notice))).collect())
     }
 
-    /// The notices of these deliveries, by tenant and key. Asked for by their keys, since the table has those of years.
-    async fn notices_of(&self, due: &[DueRow]) -> Result<HashMap<(String, u128), NoticeRecord>, StoreError> {
+    /// The notices of these deliveries, by key, which is of one tenant alone. Asked for by their keys, since the table has those of years.
+    async fn notices_of(&self, due: &[DueRow]) -> Result<HashMap<u128, NoticeRecord>, StoreError> {
         if due.is_empty() {
             return Ok(HashMap::new());
         }
         let tenants: BTreeSet<String> = due.iter().map(|row| row.tenant.clone()).collect();
-        let mut sql = Statement::new(
-            "SELECT tenant, key, kind, domain, subject, episode, since, toUnixTimestamp64Milli(opened_at) AS opened_ms, summary, look_first \
-             FROM notices FINAL WHERE ",
-        );
+        let mut sql = Statement::new(format!("SELECT {COLUMNS} FROM notices FINAL WHERE "));
         sql.bind("tenant IN ?", tenants.into_iter().collect::<Vec<_>>());
         sql.bind(" AND toString(key) IN ?", due.iter().map(|row| row.key.to_string()).collect::<Vec<_>>());
-        let rows: Vec<NoticeRow> = self.fetch(DUE, sql).await?;
-        Ok(rows.into_iter().map(|row| ((row.tenant.clone(), row.key), row.into())).collect())
+        let rows: Vec<ReadRow> = self.fetch(DUE, sql).await?;
+        Ok(rows.into_iter().map(NoticeRecord::from).map(|notice| (notice.key, notice)).collect())
     }
 
     async fn write_deliveries(&self, deliveries: &[Delivery], claim: Uuid, version: impl Fn(&Delivery) -> u64) -> Result<(), StoreError> {

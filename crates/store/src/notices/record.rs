@@ -121,7 +121,7 @@ struct NewRow<'a> {
 }
 
 #[derive(Row, Deserialize)]
-struct ReadRow {
+pub(super) struct ReadRow {
     key: u128,
     kind: String,
     domain: String,
@@ -135,7 +135,7 @@ struct ReadRow {
     look_first: String,
 }
 
-const COLUMNS: &str = "key, kind, domain, subject, episode, since, toUnixTimestamp64Milli(opened_at) AS opened_ms, \
+pub(super) const COLUMNS: &str = "key, kind, domain, subject, episode, since, toUnixTimestamp64Milli(opened_at) AS opened_ms, \
     toUnixTimestamp64Milli(closed_at) AS closed_ms, is_told, summary, look_first";
 
 impl From<ReadRow> for NoticeRecord {

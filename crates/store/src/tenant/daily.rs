@@ -81,10 +81,7 @@ impl TenantQueries {
     /// [`StoreError::TooLarge`] beyond the limits of a query; else what the database answers.
     pub async fn reporter_days(&self, filter: &Filter) -> Result<Vec<ReporterDay>, StoreError> {
         let rows: Vec<DailyRow> = self.store.fetch("sum up days", self.daily_statement(filter)).await?;
-        let mut spellings = Spellings::default();
-        for row in &rows {
-            spellings.learn(&row.reporter, &row.spelling, row.newest);
-        }
+        let spellings = Spellings::of_rows(rows.iter().map(|row| (&row.reporter, &row.spelling, row.newest)));
         let day = |row: DailyRow| {
             let mut modes = row.modes.into_iter();
             ReporterDay {

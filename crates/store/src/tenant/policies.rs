@@ -74,10 +74,7 @@ impl TenantQueries {
     /// [`StoreError::TooLarge`] beyond the limits of a query; else what the database answers.
     pub async fn seen_policies(&self, filter: &Filter) -> Result<Vec<SeenPolicy>, StoreError> {
         let rows: Vec<SeenRow> = self.store.fetch("list seen policies", self.seen_statement(filter)).await?;
-        let mut spellings = Spellings::default();
-        for row in &rows {
-            spellings.learn(&row.reporter, &row.spelling, row.newest);
-        }
+        let spellings = Spellings::of_rows(rows.iter().map(|row| (&row.reporter, &row.spelling, row.newest)));
         Ok(rows.into_iter().map(|row| seen(&spellings, row)).collect())
     }
 

@@ -20,6 +20,15 @@ impl Spellings {
         }
     }
 
+    /// Of rows: reporter, spelling, and when that was received.
+    pub(crate) fn of_rows<'r>(rows: impl IntoIterator<Item = (&'r String, &'r String, i64)>) -> Self {
+        let mut spellings = Self::default();
+        for (reporter, spelling, newest) in rows {
+            spellings.learn(reporter, spelling, newest);
+        }
+        spellings
+    }
+
     pub(crate) fn of<'a>(&'a self, reporter: &'a str) -> &'a str {
         self.0.get(reporter).map_or(reporter, |(_, spelling)| spelling)
     }
