@@ -13,7 +13,7 @@ BROKERS ?= 1
 # How long make chaos goes round at least.
 MINUTES ?= 20
 
-.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis build
+.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis go build
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -76,3 +76,6 @@ schemathesis: setup ## fetch schemathesis, which tries the API by its own descri
 
 oidc-provider: setup ## fetch the OpenID provider that the tests get tokens from (pinned, checked, cached outside the checkout)
 	@scripts/fetch-oidc-provider
+
+go: setup ## find Go, or fetch it where there is none (pinned, checked, cached outside the checkout)
+	@scripts/fetch-go
