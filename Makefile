@@ -13,7 +13,7 @@ BROKERS ?= 1
 # How long make chaos goes round at least.
 MINUTES ?= 20
 
-.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis go build
+.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis go build unit-tests
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -29,10 +29,25 @@ kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a
 	@exec target/debug/tlsrpt-kafka-broker --brokers $(BROKERS) --port $(KAFKA_PORT)
 
 # The binaries that the suites start are built with the tests, in one selection: by themselves they would choose other features
-# of the same dependencies, which would all be built twice.
+# of the same dependencies, which would all be built twice. The suites wait more than they work, so two go side by side; the output
+# of each comes in one piece when it is done.
 test: setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis lint-code ## run every test
 	$(CARGO) build --locked --workspace --bins --tests
-	$(CARGO) test --locked --workspace --no-fail-fast
+	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=2 $(SUITES)
+
+# Longest first. Every suite is in one of them: those of the service by its directory, the others by their files.
+SERVICE_SUITES := $(patsubst tests/tests/%/main.rs,%,$(wildcard tests/tests/*/main.rs))
+CRATE_SUITES := $(sort $(basename $(notdir $(wildcard crates/*/tests/*.rs tests/*/tests/*.rs))) \
+	$(notdir $(patsubst %/main.rs,%,$(wildcard crates/*/tests/*/main.rs tests/*/tests/*/main.rs))))
+SUITES := $(addprefix suite-,e2e chaos $(filter-out e2e chaos,$(SERVICE_SUITES)) $(CRATE_SUITES)) unit-tests
+RUN_TESTS = $(CARGO) test --locked --workspace --no-fail-fast
+
+suite-%:
+	$(RUN_TESTS) --test $*
+
+unit-tests:
+	$(RUN_TESTS) --lib --bins
+	$(RUN_TESTS) --doc
 
 chaos: setup libchdb kafka-jars ## faults under load on real brokers, MINUTES long; prints a line a fault
 	$(CARGO) build --locked --workspace --bins --tests
