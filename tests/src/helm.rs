@@ -1,6 +1,9 @@
 //! The helm that `scripts/fetch-helm` built, and what it makes of the chart.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -21,6 +24,7 @@ const KUBERNETES: &str = "1.30.0";
 /// A run of helm with values from files of the chart's `ci`, and more by `--set`.
 #[derive(Default)]
 pub struct Helm {
+    chart: Option<PathBuf>,
     files: Vec<String>,
     set: Vec<String>,
 }
@@ -29,6 +33,17 @@ impl Helm {
     /// With the chart's own values.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Of the chart in an archive, as `helm package` makes it, in this directory.
+    ///
+    /// # Panics
+    /// When helm cannot make it.
+    #[must_use]
+    pub fn packaged(mut self, directory: &Path) -> Self {
+        self.run(&["package", CHART, "--destination", directory.to_str().unwrap()]).unwrap_or_else(|said| panic!("{said}"));
+        self.chart = Some(std::fs::read_dir(directory).unwrap().next().unwrap().unwrap().path());
+        self
     }
 
     /// With `ci/<name>.yaml` besides.
@@ -50,7 +65,8 @@ impl Helm {
     /// # Errors
     /// With its message when it refuses the values.
     pub fn template(&self) -> Result<String, String> {
-        self.run(&["template", RELEASE.0, CHART, "--namespace", RELEASE.1, "--kube-version", KUBERNETES])
+        let chart = self.chart.as_deref().unwrap_or(Path::new(CHART)).to_str().unwrap();
+        self.run(&["template", RELEASE.0, chart, "--namespace", RELEASE.1, "--kube-version", KUBERNETES])
     }
 
     /// What it renders, as objects.

@@ -29,6 +29,9 @@ impl Schemas {
         let mut schemas = Self { kubernetes: Vec::new(), custom: BTreeMap::new() };
         for entry in std::fs::read_dir(directory()).unwrap() {
             let path = entry.unwrap().path();
+            if path.is_dir() {
+                continue;
+            }
             let file = path.file_name().unwrap().to_string_lossy().into_owned();
             let text = std::fs::read_to_string(&path).unwrap();
             if let Some(version) = file.strip_prefix("kubernetes-") {

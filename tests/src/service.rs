@@ -329,8 +329,8 @@ impl Service {
         self.listen(SMTP_IS_UP)
     }
 
-    /// Where operations are told of.
-    pub fn ops_address(&self) -> String {
+    /// Where the operations endpoint listens.
+    pub fn operations_address(&self) -> String {
         self.listen(OPERATIONS_ARE_UP)
     }
 

@@ -210,3 +210,10 @@ fn rules_and_dashboards_are_those_of_deploy() {
     }
     assert!(dashboards > 0);
 }
+
+#[test]
+fn what_is_packaged_renders_as_the_checkout_does() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let packaged = Helm::new().packaged(dir.path()).values("everything").template().unwrap();
+    assert_eq!(packaged, Helm::new().values("everything").template().unwrap());
+}

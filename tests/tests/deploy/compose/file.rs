@@ -159,8 +159,8 @@ fn secrets_are_made_once_each_at_random_and_nobody_else_on_the_machine_reads_the
         names.push((name, text));
     }
     assert!(names.len() > 5, "{}", names.len());
-    let again = Command::new(checkout("deploy/make-secrets")).arg(one.path()).status().unwrap();
-    assert!(again.success());
+    let again = Command::new(checkout("deploy/make-secrets")).arg(one.path()).output().unwrap();
+    assert!(again.status.success());
     for (name, text) in names {
         assert_eq!(fs::read(one.path().join(&name)).unwrap(), text, "{name} is kept");
     }

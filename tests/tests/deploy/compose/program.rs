@@ -71,7 +71,7 @@ fn ready(endpoints: &[&str]) -> (bool, String) {
 #[tokio::test]
 async fn the_health_check_tells_a_service_that_is_ready_from_one_that_is_not_and_from_none() {
     let service = Setup::new().start().await;
-    let good = service.ops_address();
+    let good = service.operations_address();
     let asked = good.clone();
     assert_eq!(tokio::task::spawn_blocking(move || ready(&[&asked])).await.unwrap(), (true, String::new()));
 
