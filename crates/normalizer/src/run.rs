@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tlsrpt_log::{
     Batch, BatchLimits, CommitError, ConsumeError, Consumer, Log, LogError, Position, Positions, ProduceError, Producer, Record,
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// How the normalizer works.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NormalizerConfig {
     /// Most submissions in a batch.

@@ -35,8 +35,8 @@ pub(crate) enum Command {
     Writer,
     /// Run the tenant and operator API alone, over Kafka and a ClickHouse server
     Query,
-    /// Show the effective configuration as TOML, secrets masked
-    Config,
+    /// Show the effective configuration as TOML, secrets masked; or everything that can be set
+    Config(crate::commands::config::ConfigArgs),
     /// Bring the database's schema to this version and exit
     Migrate,
     /// Read reports from files and show what is understood, warnings and all; nothing is sent or stored

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Command::Normalizer => wiring::run_normalizer(&config),
         Command::Writer => wiring::run_writer(&config),
         Command::Query => wiring::run_query(&config),
-        Command::Config => commands::config::run(&config),
+        Command::Config(args) => commands::config::run(&config, args),
         Command::Migrate => commands::migrate::run(&config),
         Command::Check { files, json } => commands::check::run(&files, json),
         Command::Dns(args) => commands::dns::run(&config, &args),

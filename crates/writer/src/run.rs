@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tlsrpt_log::{BatchLimits, CommitError, ConsumeError, Consumer, Delivered, Log, LogError, Position, Positions};
 use tlsrpt_record::{AUDIT, AUDIT_GROUP, NORMALIZED, PoisonRation, WRITER_GROUP};
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// How the writer works.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WriterConfig {
     /// Most records in a batch.

@@ -22,6 +22,7 @@ mod mail;
 mod oidc;
 mod openapi;
 mod operations;
+mod quickstart;
 mod quirks;
 mod report_way;
 mod restart;

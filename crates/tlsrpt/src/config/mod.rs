@@ -3,11 +3,13 @@
 mod kafka;
 mod load;
 mod overrides;
+pub(crate) mod reference;
 mod secret;
 mod size;
 
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tlsrpt_log::{Cleanup, Topic};
 use tlsrpt_record::{NORMALIZED, SUBMISSIONS};
@@ -19,12 +21,13 @@ pub(crate) use overrides::Overrides;
 pub(crate) use secret::Secret;
 
 /// Everything that can be set.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     /// Where the embedded log, the embedded database and generated secrets are kept.
     pub(crate) data_dir: PathBuf,
     /// The operator's key for `/admin/v1`; without one a random key is made and kept in the data directory.
+    #[schemars(with = "Option<String>")]
     pub(crate) admin_key: Option<Secret>,
     /// Host parts of reporting addresses; when none is given, any host part is accepted for a known address.
     pub(crate) mail_hosts: Vec<String>,
@@ -83,7 +86,7 @@ impl Default for Config {
 }
 
 /// Addresses to listen on; port 0 takes a free one, which the log line names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Listen {
     /// The HTTPS receiver.
@@ -93,6 +96,7 @@ pub(crate) struct Listen {
     /// SMTP within TLS.
     pub(crate) smtps: Option<SocketAddr>,
     /// LMTP, for a mail server of one's own: an address, or `unix:` and a path.
+    #[schemars(with = "Option<String>")]
     pub(crate) lmtp: Option<tlsrpt_edge::LmtpAddress>,
     /// The tenant and operator API.
     pub(crate) query: SocketAddr,
@@ -108,7 +112,7 @@ impl Default for Listen {
 }
 
 /// TLS of the receivers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Tls {
     /// TLS of the HTTPS receiver, and where the certificate of both receivers comes from.
@@ -134,7 +138,7 @@ impl Tls {
 }
 
 /// TLS of the HTTPS receiver, and where the certificate comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum TlsMode {
     /// Plain HTTP, for a receiver behind a proxy that ends TLS; mail has TLS all the same.
@@ -147,7 +151,7 @@ pub(crate) enum TlsMode {
 }
 
 /// The log, whichever it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LogSection {
     /// Largest record: a submission, or all that was read from it with its payload. The same on every role; a topic of Kafka's
@@ -190,7 +194,7 @@ impl LogSection {
 }
 
 /// The database.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct StoreSection {
     /// URL of a ClickHouse server's HTTP interface; without one the embedded engine is used.
@@ -198,10 +202,12 @@ pub(crate) struct StoreSection {
     /// User on that server.
     pub(crate) clickhouse_user: String,
     /// Password on that server.
+    #[schemars(with = "Option<String>")]
     pub(crate) clickhouse_password: Option<Secret>,
     /// Database, made by the first migration.
     pub(crate) clickhouse_database: String,
     /// Cluster in which the migrations make replicated tables with distributed ones over them; none for one server.
+    #[schemars(with = "Option<String>")]
     pub(crate) clickhouse_cluster: Option<tlsrpt_store::ClusterName>,
     /// How long entries of the audit log are kept, days.
     pub(crate) audit_retention_days: u32,
@@ -227,7 +233,7 @@ impl Default for StoreSection {
 }
 
 /// Log lines.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LogsSection {
     /// `text` or `json`.
