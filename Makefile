@@ -80,7 +80,7 @@ kafka-jars: ## fetch the Kafka broker (pinned, checked, cached outside the check
 mail-peers: ## fetch the mail servers and clients that the tests speak to (checked, cached outside the checkout, not installed)
 	@scripts/fetch-mail-peers
 
-prometheus: ## fetch the Prometheus that the tests let scrape the service (checked, cached outside the checkout, not installed)
+prometheus: ## fetch the Prometheus and Alertmanager that the tests let watch the service (checked, cached outside the checkout, not installed)
 	@scripts/fetch-prometheus
 
 typescript: setup ## fetch the TypeScript compiler that checks the examples of docs/clients.md (pinned, checked, cached outside the checkout)

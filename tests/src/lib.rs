@@ -14,6 +14,7 @@
     reason = "a test fails by a panic that says what was found"
 )]
 
+mod alertmanager;
 mod answer;
 mod client;
 mod disk;
@@ -33,7 +34,9 @@ mod service;
 mod submissions;
 mod typescript;
 mod wait;
+mod watch;
 
+pub use alertmanager::{Alertmanager, alertmanager_tool};
 pub use answer::Answer;
 pub use client::{Caller, Operator, Sender, TenantAccess, http_client};
 pub use disk::Disk;
@@ -42,7 +45,7 @@ pub use ledger::{Ledger, caught_up, settled};
 pub use log_lines::LogLines;
 pub use mail::{MailClient, taken};
 pub use oidc_provider::{OidcCertificate, OidcProvider};
-pub use prometheus::Prometheus;
+pub use prometheus::{Prometheus, promtool};
 pub use proxy::{Network, Proxy, free_address};
 pub use reckoning::{Expected, Misses, reckon, shown, unreadable};
 pub use reports::{Detail, Generator, Policy, Report, Size, Totals, reported_day, today, wide_period};
@@ -52,3 +55,4 @@ pub use service::{Role, Service, Setup, binary, program};
 pub use submissions::{AdminSubmission, all_submissions, fate_of};
 pub use typescript::compile;
 pub use wait::until;
+pub use watch::Watch;

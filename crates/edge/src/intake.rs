@@ -154,7 +154,6 @@ impl Intake {
         let Received { address, remote_ip, content_type, trust, mail, payload } = received;
         let id = SubmissionId::now();
         let bytes = payload.len();
-        counters.received_bytes.inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
         let submission = Submission { id, channel, address, remote_ip, content_type, trust, mail, replay: false, payload };
         let handed_over = Instant::now();
         let answer = self.append(submission.into_record()).await;

@@ -12,6 +12,7 @@ mod backend;
 mod embedded;
 mod error;
 mod kafka;
+mod metered;
 mod record;
 mod topic;
 
@@ -19,5 +20,6 @@ pub use backend::{Ack, Batch, BatchLimits, Consumer, FencedWriter, Lag, Log, Pos
 pub use embedded::{EmbeddedConfig, EmbeddedLog, EmbeddedStats};
 pub use error::{CommitError, ConsumeError, LogError, ProduceError};
 pub use kafka::{KafkaConfig, KafkaLog};
+pub use metered::{Metered, register_appends};
 pub use record::{Delivered, Position, Record};
 pub use topic::{Cleanup, Topic};

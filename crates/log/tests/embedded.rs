@@ -12,6 +12,8 @@ mod full_disk;
 mod gap;
 #[path = "embedded/lag_bytes.rs"]
 mod lag_bytes;
+#[path = "embedded/metered.rs"]
+mod metered;
 #[path = "embedded/trace.rs"]
 mod trace;
 

@@ -6,11 +6,13 @@
 //! Invariants: nothing secret is logged or shown; the operations endpoint changes nothing.
 
 mod backoff;
+mod gauges;
 mod health;
 pub mod logs;
 pub mod ops;
 
 pub use backoff::Backoff;
+pub use gauges::register_gauges;
 pub use health::{Dependency, Health};
 /// The metrics library, so that every crate uses one version.
 pub use prometheus;

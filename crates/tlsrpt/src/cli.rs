@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Query,
     /// Show the effective configuration as TOML, secrets masked; or everything that can be set
     Config(crate::commands::config::ConfigArgs),
+    /// Show every metric of every role as a table in Markdown
+    Metrics,
     /// Bring the database's schema to this version and exit
     Migrate,
     /// Read reports from files and show what is understood, warnings and all; nothing is sent or stored

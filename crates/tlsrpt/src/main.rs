@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Writer => wiring::run_writer(&config),
         Command::Query => wiring::run_query(&config),
         Command::Config(args) => commands::config::run(&config, args),
+        Command::Metrics => commands::metrics::run(),
         Command::Migrate => commands::migrate::run(&config),
         Command::Check { files, json } => commands::check::run(&files, json),
         Command::Dns(args) => commands::dns::run(&config, &args),

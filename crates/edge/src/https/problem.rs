@@ -36,6 +36,9 @@ struct Document<'a> {
 }
 
 impl Problem {
+    /// Every code that [`Problem::reason`] gives, beside those of a [`Refusal`].
+    pub(crate) const REASONS: [&'static str; 4] = ["no-such-path", "method", "body-timeout", "body-broken"];
+
     /// The stable code that metrics and the answer's `type` carry.
     pub(crate) fn reason(&self) -> &'static str {
         match self {

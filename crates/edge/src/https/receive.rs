@@ -62,6 +62,7 @@ impl Receiver {
         }
         let mut share = self.intake.bytes.share();
         let payload = body.read(self.times, &self.intake, &mut share).await?;
+        self.counters.received(payload.len());
         // The bytes decide, not Content-Type and not Content-Encoding: senders get both wrong.
         if tlsrpt_report::detect(&payload).is_none() {
             return Err(Refusal::UnknownForm.into());

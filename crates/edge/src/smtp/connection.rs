@@ -226,6 +226,7 @@ impl Connection<'_> {
         // Replies to what came before do not wait for the log.
         self.flush().await?;
         let Mail { address, facts, payload } = mail;
+        self.serving.counters.received(payload.len());
         let received =
             Received { address, remote_ip: self.client.remote_ip, content_type: None, trust: Trust::None, mail: Some(facts), payload };
         let outcome = self.serving.intake.take(Channel::Smtp, &self.serving.counters, received).await;

@@ -22,6 +22,7 @@ use certificate::{PairBytes, PairFiles};
 use crate::{
     config::{CertificateSource, TlsConfig},
     error::EdgeError,
+    metrics::Metrics,
 };
 
 /// Who the self-signed certificate is for beside the mail hosts.
@@ -72,8 +73,10 @@ impl Tls {
     }
 
     /// Looks at the files until `shutdown`. Connections that are open stay; handshakes from then on get the new certificate.
-    pub async fn follow_files(self: Arc<Self>, shutdown: CancellationToken) {
+    /// `metrics` show until when the one in use is valid.
+    pub async fn follow_files(self: Arc<Self>, metrics: Metrics, shutdown: CancellationToken) {
         loop {
+            metrics.certificate_expiry.set(self.certificate.expires_at().unwrap_or(0));
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(self.poll_interval) => {}
@@ -136,6 +139,11 @@ impl Certificate {
         let bytes = files.read()?;
         let current = RwLock::new(Arc::new(files.parse(&bytes, &provider)?));
         Ok(Self { files, provider, current, seen: Mutex::new(Seen::Bytes(bytes)) })
+    }
+
+    /// When the certificate in use ends to be valid, in seconds since 1970.
+    fn expires_at(&self) -> Option<i64> {
+        certificate::expires_at(self.current.read().cert.first()?)
     }
 
     /// Takes a changed pair over; one that cannot be used is logged once, and the old one stays.

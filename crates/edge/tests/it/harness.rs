@@ -149,7 +149,7 @@ impl Edge {
         let scheme = if is_plain { "http" } else { "https" };
         let shutdown = CancellationToken::new();
         let tls = Tls::new(&tls_config, &setup.tls.certificate(), &setup.hosts, dir.path()).unwrap();
-        tokio::spawn(tls.clone().follow_files(shutdown.clone()));
+        tokio::spawn(tls.clone().follow_files(edge_metrics.clone(), shutdown.clone()));
         let parts = HttpsParts { config: https, tls: (!is_plain).then(|| tls.clone()), intake: intake.clone(), health: health.clone() };
         let free: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let https = Https::bind(free, parts).await.unwrap();

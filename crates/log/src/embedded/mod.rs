@@ -190,6 +190,7 @@ impl Log for EmbeddedLog {
             let next = group.as_ref().map_or(0, |group| group.committed(index)).max(partition.start());
             let behind = partition.end().saturating_sub(next);
             lag.records += behind;
+            lag.by_partition.insert(index, behind);
             if behind > 0 {
                 oldest.push((index, next));
             }

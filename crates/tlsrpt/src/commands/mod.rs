@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod dns;
 pub(crate) mod import;
+pub(crate) mod metrics;
 pub(crate) mod migrate;
 pub(crate) mod tenants;
 pub(crate) mod version;

@@ -68,8 +68,7 @@ impl OpenLog {
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         let Self::Kafka(log) = self else { return Ok(()) };
-        let up = IntGauge::new("tlsrpt_log_up", "Whether Kafka answers")?;
-        metrics.register(Box::new(up.clone()))?;
+        let up = up(metrics)?;
         let log = Arc::clone(log);
         tokio::spawn(shutdown.run_until_cancelled_owned(async move {
             let mut is_away = false;
@@ -106,6 +105,13 @@ impl OpenLog {
             tracing::error!(%error, "the log could not be closed");
         }
     }
+}
+
+/// Registers whether Kafka is there.
+pub(super) fn up(metrics: &prometheus::Registry) -> Result<IntGauge, prometheus::Error> {
+    let up = IntGauge::new("tlsrpt_log_up", "1 while Kafka answers, 0 while it does not; not there with the embedded log")?;
+    metrics.register(Box::new(up.clone()))?;
+    Ok(up)
 }
 
 async fn open_embedded(config: &Config) -> Result<Arc<EmbeddedLog>, LogError> {

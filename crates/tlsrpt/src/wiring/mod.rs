@@ -6,6 +6,7 @@ mod database;
 mod edge;
 mod lag;
 mod log;
+pub(crate) mod metrics;
 mod normalizer;
 mod open_files;
 mod process;

@@ -14,6 +14,9 @@ use super::process::Process;
 /// The topic and group whose lag shows how far the normalizers are behind.
 pub(super) const LAG: (&str, &str) = (SUBMISSIONS.name, NORMALIZER_GROUP);
 
+/// The topics that it appends to.
+pub(super) const APPENDS: [&str; 1] = [NORMALIZED.name];
+
 /// Starts a normalizer; none when the end came first.
 pub(super) async fn start(process: &mut Process<'_>, runtime: &Handle, registry: Arc<Registry>) -> anyhow::Result<Option<()>> {
     if process.declare(&[&SUBMISSIONS, &NORMALIZED]).await?.is_none() {

@@ -3,7 +3,7 @@
 use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use tlsrpt_log::{ConsumeError, Log, LogError, Topic};
+use tlsrpt_log::{ConsumeError, Log, LogError, Metered, Topic};
 use tlsrpt_registry::{Registry, RegistryError};
 use tlsrpt_store::{Store, StoreError};
 use tlsrpt_telemetry::{Backoff, Dependency, Health, logs, ops, prometheus};
@@ -36,16 +36,17 @@ pub(super) struct Process<'a> {
 }
 
 /// Runs `start` in a process and waits for the end, which a signal asks for or a role that cannot go on brings. `start` answers
-/// none when the end came before it was done.
+/// none when the end came before it was done. `appends` are the topics that its roles append to.
 pub(super) fn run(
     config: &Config,
     without_kafka: WithoutKafka,
+    appends: &[&'static str],
     start: impl AsyncFnOnce(&mut Process<'_>) -> anyhow::Result<Option<()>>,
 ) -> anyhow::Result<ExitCode> {
     logs::init(config.logs.format, &config.logs.filter)?;
     open_files::raise_limit();
     let runtime = runtime().context("start the runtime")?;
-    let ending = runtime.block_on(run_until_the_end(config, without_kafka, start));
+    let ending = runtime.block_on(run_until_the_end(config, without_kafka, appends, start));
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(ending?.into())
 }
@@ -53,6 +54,7 @@ pub(super) fn run(
 async fn run_until_the_end(
     config: &Config,
     without_kafka: WithoutKafka,
+    appends: &[&'static str],
     start: impl AsyncFnOnce(&mut Process<'_>) -> anyhow::Result<Option<()>>,
 ) -> anyhow::Result<Ending> {
     let shutdown = CancellationToken::new();
@@ -60,7 +62,7 @@ async fn run_until_the_end(
     let health = Health::new();
     let startup = health.dependency("startup");
     let metrics = prometheus::Registry::new();
-    metrics.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+    super::metrics::of_process(&metrics, &health, config.data_dir.clone())?;
     let listen = config.listen.ops;
     let ops_listener = TcpListener::bind(listen)
         .await
@@ -73,11 +75,15 @@ async fn run_until_the_end(
 
     let log = OpenLog::open(config).await?;
     log.watch(&metrics, (without_kafka == WithoutKafka::Nothing).then(|| health.dependency("kafka")), shutdown.clone())?;
+    let measured: Arc<dyn Log> = match appends {
+        [] => log.log(),
+        topics => Metered::new(log.log(), &metrics, topics)?,
+    };
     let mut process = Process {
         config,
         health,
         metrics,
-        log: log.log(),
+        log: measured,
         roles: Roles::new(shutdown.clone()),
         shutdown: shutdown.clone(),
         ops_addr,
@@ -134,7 +140,12 @@ impl Process<'_> {
             matches!(error, RegistryError::Open(LogError::Unavailable { .. }) | RegistryError::Read(ConsumeError::Unavailable { .. }))
         };
         let log = Arc::clone(&self.log);
-        self.patiently(away, || Registry::open(Arc::clone(&log))).await
+        let opened = self.patiently(away, || Registry::open(Arc::clone(&log))).await?;
+        if let Some(registry) = &opened {
+            let shown = Arc::downgrade(registry);
+            super::metrics::of_registry(&self.metrics, move || shown.upgrade().map(|registry| registry.size()).unwrap_or_default())?;
+        }
+        Ok(opened)
     }
 
     /// Starts the embedded database, or names the server that is configured.

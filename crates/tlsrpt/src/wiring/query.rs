@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use anyhow::Context as _;
 use tlsrpt_outbound::{Client, ClientOptions, Reach, ResolverOptions, resolver};
 use tlsrpt_query::{AdminKey, Adoption, Claims, Courier, Erasures, Fates, Notifications, Parts, Query, QueryMetrics, Retention, Verdicts};
-use tlsrpt_record::{AUDIT, NORMALIZED, SUBMISSIONS};
+use tlsrpt_record::{AUDIT, NORMALIZED, REGISTRY, SUBMISSIONS};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
 
@@ -14,6 +14,9 @@ use crate::{
     admin_key,
     config::{Config, Secret},
 };
+
+/// The topics that it appends to: replays and imports, the audit log, the registry.
+pub(super) const APPENDS: [&str; 3] = [SUBMISSIONS.name, AUDIT.name, REGISTRY.name];
 
 /// The operator's key; made now when there is none, before anybody has to wait for anything.
 pub(super) fn admin_key(process: &Process<'_>) -> anyhow::Result<Secret> {

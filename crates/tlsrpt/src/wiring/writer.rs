@@ -14,6 +14,9 @@ pub(super) const LAG: (&str, &str) = (NORMALIZED.name, WRITER_GROUP);
 /// The same of the audit log.
 pub(super) const AUDIT_LAG: (&str, &str) = (AUDIT.name, AUDIT_GROUP);
 
+/// The topics that it appends to.
+pub(super) const APPENDS: [&str; 0] = [];
+
 /// Starts a writer into a database whose schema is up to date; none when the end came first.
 pub(super) async fn start(process: &mut Process<'_>, runtime: &Handle, store: Store) -> anyhow::Result<Option<()>> {
     if process.declare(&[&NORMALIZED, &AUDIT]).await?.is_none() {
