@@ -97,7 +97,7 @@ WHERE @tenant AND @domain AND policy_type IN ('sts', 'no-policy-found')
 GROUP BY mode, mx, `max age`
 ORDER BY `last day` DESC, `first day` DESC, mode, mx
 LIMIT 100"""), 12, about="The MTA-STS policies that reporters saw, the last one first", overrides=[field("max age", unit="s")]),
-    table("Reporters", sql("""
+    table("Who reports", sql("""
 SELECT argMax(reporter_name, newest_received_at) AS organisation, sum(successful_sessions + failed_sessions) AS sessions,
     sum(failed_sessions) / greatest(sum(successful_sessions + failed_sessions), 1) AS `failure rate`, max(day) AS `last day`
 FROM counted_sessions(@period)

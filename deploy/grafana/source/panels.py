@@ -85,7 +85,8 @@ class Panel:
             "transparent": False,
         } | more
         if runbook:
-            self.json["links"] = [{"title": "Runbook", "url": f"${{runbook}}#{runbook}", "targetBlank": True}]
+            self.json["links"] = [{"title": "Runbook", "type": "link", "url": f"${{runbook}}#{runbook}", "targetBlank": True, "icon": "", "tooltip": "",
+                                   "tags": [], "asDropdown": False, "includeVars": False, "keepTime": False}]
 
 
 def stat(title, target, width=4, height=4, **more):
@@ -97,6 +98,9 @@ def stat(title, target, width=4, height=4, **more):
         "colorMode": "value",
         "graphMode": more.pop("graph_mode", "none"),
         "justifyMode": "auto",
+        "wideLayout": True,
+        "showPercentChange": False,
+        "percentChangeColorMode": "standard",
     }
     more.setdefault("color", {"mode": "thresholds"})
     return Panel("stat", title, target, width, height, options=options, **more)
@@ -125,7 +129,7 @@ def lines(title, targets, width=8, height=8, stacked=False, bars=False, **more):
 def table(title, target, width=12, height=8, **more):
     """Rows."""
     custom = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False}
-    return Panel("table", title, target, width, height, custom=custom, options={"showHeader": True, "cellHeight": "sm"}, **more)
+    return Panel("table", title, target, width, height, custom=custom, options={"showHeader": True, "cellHeight": "sm", "frameIndex": 0}, **more)
 
 
 def bars(title, target, width=8, height=8, **more):
@@ -138,6 +142,10 @@ def bars(title, target, width=8, height=8, **more):
         "valueMode": "color",
         "minVizWidth": 8,
         "minVizHeight": 16,
+        "maxVizHeight": 34,
+        "namePlacement": "left",
+        "sizing": "auto",
+        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
     }
     more.setdefault("min", 0)
     more.setdefault("color", {"mode": "palette-classic"})

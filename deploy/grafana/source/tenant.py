@@ -83,7 +83,7 @@ WHERE @tenant
 GROUP BY network, reporter
 ORDER BY failed DESC, network
 LIMIT 100"""), 12, about="From where the failed sessions came: the /24 or /48 of the sending address"),
-    table("Reporters", sql("""
+    table("Who reports", sql("""
 SELECT argMax(reporter_name, newest_received_at) AS organisation, sum(successful_sessions + failed_sessions) AS sessions,
     sum(failed_sessions) / greatest(sum(successful_sessions + failed_sessions), 1) AS `failure rate`,
     toFloat64(uniqExactArray(documents)) AS reports, max(day) AS `last day`

@@ -56,7 +56,7 @@ pub(super) fn check_readonly(sql: &[u8], database: Option<&str>, outside: impl F
         Some(first) => return Err(denied(format!("A statement that begins with {}", tokens.name(*first)))),
         None => return Ok(()),
     }
-    let mut of_system = false;
+    let (mut of_system, mut grants) = (false, false);
     while let Some(token) = all.next() {
         if !matches!(token.kind, Kind::Word | Kind::Quoted) {
             of_system &= token.kind == Kind::Sign(b'.');
@@ -76,9 +76,10 @@ pub(super) fn check_readonly(sql: &[u8], database: Option<&str>, outside: impl F
         if of_system && !OF_SYSTEM.contains(&name.as_str()) {
             return Err(denied(format!("system.{name}")));
         }
-        if name == "processlist" {
-            return Err(denied("SHOW PROCESSLIST".to_owned()));
+        if name == "processlist" || (grants && name == "for") {
+            return Err(denied("What SHOW tells of others".to_owned()));
         }
+        grants = name == "grants";
         of_system = name == "system" && next == Some(Kind::Sign(b'.'));
     }
     Ok(())

@@ -85,7 +85,8 @@ async fn a_query_of_the_readonly_user_ends_at_its_limits_whatever_it_asks_for() 
         ("SELECT count() FROM numbers(200000001)", &[("max_rows_to_read", "0"), ("read_overflow_mode", "throw")]),
         ("SELECT groupArray(number) FROM numbers(199000000)", &[("max_memory_usage", "0")]),
     ] {
-        let answer = read(sql, settings);
+        // Else what is beyond a limit breaks the answer off in the middle.
+        let answer = read(sql, &[settings, &[("wait_end_of_query", "1")]].concat());
         let text = answer.text();
         let is_ended = ["396", "158", "241"].iter().any(|code| text.contains(&format!("Code: {code}. ")));
         assert!(is_ended, "{sql} {settings:?}: {} {}", answer.status, &text[..text.len().min(300)]);

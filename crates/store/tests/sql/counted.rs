@@ -65,7 +65,7 @@ struct FiguresRow {
     figures: Vec<f64>,
 }
 
-/// `SELECT <name>, [figures]`.
+/// What a statement answers that has the columns `name` and `figures`.
 async fn view(config: &StoreConfig, sql: &str) -> Figures {
     let rows: Vec<FiguresRow> = client(config).query_raw(sql).fetch_all().await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     rows.into_iter().map(|row| (row.name, row.figures.into_iter().map(|figure| figure as u64).collect())).collect()
@@ -80,7 +80,8 @@ async fn check(config: &StoreConfig, store: &Store, owner: &'static str, filter:
     let sums = "[sum(successful_sessions), sum(failed_sessions), toFloat64(uniqExactArray(documents))]";
     let domains = queries.domains(filter).await.unwrap();
     let expected = domains.into_iter().map(|(name, of)| (name, vec![of.successful_sessions, of.failed_sessions, of.reports])).collect();
-    let shown = view(config, &format!("SELECT domain, {sums} FROM counted_sessions({parameters}) {of} GROUP BY domain")).await;
+    let shown =
+        view(config, &format!("SELECT domain AS name, {sums} AS figures FROM counted_sessions({parameters}) {of} GROUP BY domain")).await;
     assert_eq!(shown, expected, "by domain: {filter:?}");
 
     let reporters = queries.reporters(filter, filter.from).await.unwrap();
@@ -88,7 +89,9 @@ async fn check(config: &StoreConfig, store: &Store, owner: &'static str, filter:
         .into_iter()
         .map(|of| (of.name.to_lowercase(), vec![of.successful_sessions, of.failed_sessions, of.reports, of.verified_sessions]));
     let sums = "[sum(successful_sessions), sum(failed_sessions), toFloat64(uniqExactArray(documents)), sum(verified_sessions)]";
-    let shown = view(config, &format!("SELECT reporter, {sums} FROM counted_sessions({parameters}) {of} GROUP BY reporter")).await;
+    let shown =
+        view(config, &format!("SELECT reporter AS name, {sums} AS figures FROM counted_sessions({parameters}) {of} GROUP BY reporter"))
+            .await;
     assert_eq!(shown, expected.collect(), "by reporter: {filter:?}");
 
     let points = queries.timeseries(filter, Step::Day, &[SeriesDimension::Domain], POINTS_MAX).await.unwrap();
@@ -164,7 +167,7 @@ async fn operators_figures(config: &StoreConfig, store: &Store) {
     let expected = unclaimed.into_iter().map(|one| (one.domain, vec![one.reports, one.sessions]));
     let everything = "from = toDate('1970-01-01'), to = toDate('2149-06-06'), trust = []";
     let sql = format!(
-        "SELECT domain, [toFloat64(uniqExactArray(documents)), sum(successful_sessions + failed_sessions)] AS figures \
+        "SELECT domain AS name, [toFloat64(uniqExactArray(documents)), sum(successful_sessions + failed_sessions)] AS figures \
          FROM counted_sessions({everything}) WHERE tenant = '' GROUP BY domain"
     );
     assert_eq!(view(config, &sql).await, expected.collect());
@@ -174,7 +177,7 @@ async fn operators_figures(config: &StoreConfig, store: &Store) {
     let expected = expected.into_iter().filter(|(_, count)| *count > 0).map(|(fate, count)| (fate.to_owned(), vec![count]));
     let (begin, end) = (DAY.start().0, DAY.plus(2).start().0);
     let sql = format!(
-        "SELECT fate, [toFloat64(count())] FROM counted_submissions(from = toDateTime({begin}), to = toDateTime({end})) GROUP BY fate"
+        "SELECT fate AS name, [toFloat64(count())] AS figures FROM counted_submissions(from = toDateTime({begin}), to = toDateTime({end})) GROUP BY fate"
     );
     assert_eq!(view(config, &sql).await, expected.collect());
 }
