@@ -84,11 +84,13 @@ fn grafanas_own_schema_takes_each_dashboard_and_refuses_one_with_a_fault() {
 fn each_query_is_bounded_and_takes_values_of_variables_as_text_alone() {
     for name in NAMES {
         let dashboard = Dashboard::read(name);
-        let queries =
-            dashboard.drawn().flat_map(|panel| panel.targets.iter().filter_map(|target| Some((&panel.title, target.raw_sql.as_ref()?))));
-        let variables =
-            dashboard.variables().iter().filter(|variable| variable.kind == "query").map(|variable| (&variable.name, &variable.query));
-        for (title, sql) in queries.clone().chain(variables) {
+        let of_panel = |panel: &Panel| -> Vec<(String, String)> {
+            panel.targets.iter().filter_map(|target| Some((panel.title.clone(), target.raw_sql.clone()?))).collect()
+        };
+        let queries: Vec<(String, String)> = dashboard.drawn().flat_map(of_panel).collect();
+        let variables = dashboard.variables().iter().filter(|variable| variable.kind == "query");
+        let variables: Vec<(String, String)> = variables.map(|variable| (variable.name.clone(), variable.query.clone())).collect();
+        for (title, sql) in queries.iter().chain(&variables) {
             let limit = sql.rsplit_once("LIMIT ").and_then(|(_, limit)| limit.trim().parse::<u32>().ok());
             assert!(limit.is_some_and(|limit| limit <= 10_000), "{name}, {title}: no LIMIT: {sql}");
             for value in sql.split("${").skip(1) {
@@ -96,7 +98,7 @@ fn each_query_is_bounded_and_takes_values_of_variables_as_text_alone() {
                 assert!(inside.ends_with(":percentencode"), "{name}, {title}: ${{{inside}}} may hold anything");
             }
         }
-        for (title, sql) in queries {
+        for (title, sql) in &queries {
             assert!(sql.contains("$__fromTime") && sql.contains("$__toTime"), "{name}, {title}: not of the chosen time: {sql}");
         }
     }
