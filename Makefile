@@ -13,7 +13,7 @@ BROKERS ?= 1
 # How long make chaos goes round at least.
 MINUTES ?= 20
 
-.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis go build unit-tests
+.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis clickhouse-go clickhouse-connect grafana-schema pictures go build unit-tests
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,7 +31,7 @@ kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a
 # The binaries that the suites start are built with the tests, in one selection: by themselves they would choose other features
 # of the same dependencies, which would all be built twice. The suites wait more than they work, so two go side by side; the output
 # of each comes in one piece when it is done.
-test: setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis lint-code ## run every test
+test: setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis clickhouse-go clickhouse-connect grafana-schema lint-code ## run every test
 	$(CARGO) build --locked --workspace --bins --tests
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=2 $(SUITES)
 
@@ -94,3 +94,16 @@ oidc-provider: setup ## fetch the OpenID provider that the tests get tokens from
 
 go: setup ## find Go, or fetch it where there is none (pinned, checked, cached outside the checkout)
 	@scripts/fetch-go
+
+clickhouse-go: ## build the program that asks the database as Grafana does (pinned, checked, cached outside the checkout)
+	@scripts/fetch-clickhouse-go
+
+clickhouse-connect: setup ## fetch clickhouse-connect, which asks the database as notebooks do (pinned, checked, cached outside the checkout)
+	@scripts/fetch-clickhouse-connect
+
+grafana-schema: ## build the program that holds dashboards against Grafana's schema (pinned, checked, cached outside the checkout)
+	@scripts/fetch-grafana-schema
+
+pictures: setup libchdb prometheus ## draw the dashboards of docs/grafana.md from the demo's data
+	$(CARGO) build --locked --workspace --bins --tests
+	TLSRPT_PICTURES_DIR=docs/grafana TLSRPT_PICTURES_SECONDS=180 $(CARGO) test --locked --workspace --test deploy every_panel -- --nocapture

@@ -45,11 +45,19 @@ impl Prometheus {
     /// # Panics
     /// When it is not fetched or does not start.
     pub async fn scraping(target: SocketAddr, path: &str, key: &str) -> Self {
-        let config = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n- job_name: tenant\n  metrics_path: {path}\n  \
-             authorization: {{credentials: {key}}}\n  static_configs:\n  - targets: ['{target}']\n"
-        );
-        Self::start(&config, &[]).await
+        Self::with_jobs(&format!(
+            "- job_name: tenant\n  metrics_path: {path}\n  authorization: {{credentials: {key}}}\n  static_configs:\n  \
+             - targets: ['{target}']\n"
+        ))
+        .await
+    }
+
+    /// Starts one with these `scrape_configs`, in YAML; it scrapes once a second.
+    ///
+    /// # Panics
+    /// When it is not fetched or does not start.
+    pub async fn with_jobs(jobs: &str) -> Self {
+        Self::start(&format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{jobs}"), &[]).await
     }
 
     /// Starts one with this configuration and these files, by name, beside it.
@@ -116,6 +124,41 @@ pub(crate) fn serve(program: &str, dir: &Path, arguments: &[&str], listen: Socke
         .stderr(std::fs::File::create(dir.join("log")).unwrap())
         .spawn()
         .unwrap()
+}
+
+/// A series: its labels, and its points with Unix seconds.
+pub type Series = (Value, Vec<(f64, f64)>);
+
+impl Prometheus {
+    /// What PromQL `expression` was from `from` to `to`, Unix seconds, every `step` seconds; without a step what it is at `to`.
+    ///
+    /// # Errors
+    /// What Prometheus says, or that it cannot be asked.
+    pub async fn range(&self, expression: &str, from: i64, to: i64, step: Option<i64>) -> Result<Vec<Series>, String> {
+        let mut parameters = vec![("query", expression.to_owned())];
+        let path = match step {
+            None => {
+                parameters.push(("time", to.to_string()));
+                "query"
+            }
+            Some(step) => {
+                parameters.extend([("start", from.to_string()), ("end", to.to_string()), ("step", step.to_string())]);
+                "query_range"
+            }
+        };
+        let asked = self.http.get(format!("{}/api/v1/{path}", self.url)).query(&parameters).send().await.map_err(|error| format!("{error:?}"))?;
+        let answer: Value = asked.json().await.map_err(|error| format!("{error:?}"))?;
+        if answer["status"] != "success" {
+            return Err(answer.to_string());
+        }
+        let series = answer["data"]["result"].as_array().cloned().unwrap_or_default();
+        let point = |pair: &Value| Some((pair[0].as_f64()?, pair[1].as_str()?.parse().ok()?));
+        let points = |one: &Value| match one["values"].as_array() {
+            Some(values) => values.iter().filter_map(point).collect(),
+            None => point(&one["value"]).into_iter().collect(),
+        };
+        Ok(series.iter().map(|one| (one["metric"].clone(), points(one))).collect())
+    }
 }
 
 impl Drop for Prometheus {

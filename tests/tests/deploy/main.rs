@@ -3,7 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod dashboards;
+mod database_clients;
 mod metric_names;
 mod pages;
 mod rules;
 mod runbook;
+mod watched;

@@ -24,6 +24,9 @@ const RECIPIENTS_MAX: usize = 200;
 /// What a command and its CRLF may have in any case (RFC 5321 4.5.3.1.4).
 const COMMAND_BYTES: usize = 512;
 
+/// Shortest password of the embedded engine's read-only user, bytes: guesses are not counted.
+const READONLY_PASSWORD_MIN_BYTES: usize = 16;
+
 /// Reads defaults, the TOML file, `TLSRPT_SECTION__KEY` variables and flags (or their variables), each over the ones before.
 ///
 /// # Errors
@@ -54,6 +57,18 @@ pub(crate) fn load(overrides: &Overrides) -> anyhow::Result<Config> {
     );
     let cluster_without_server = config.store.clickhouse_cluster.is_some() && config.store.clickhouse_url.is_none();
     anyhow::ensure!(!cluster_without_server, "store.clickhouse_cluster needs a server of it: give --clickhouse-url too");
+    if let Some(password) = &config.store.embedded_readonly_password {
+        let long_enough = password.reveal().len() >= READONLY_PASSWORD_MIN_BYTES;
+        anyhow::ensure!(
+            long_enough,
+            "store.embedded_readonly_password is shorter than {READONLY_PASSWORD_MIN_BYTES} characters: make it longer"
+        );
+        let is_embedded = config.store.clickhouse_url.is_none();
+        anyhow::ensure!(
+            is_embedded,
+            "store.embedded_readonly_password is for the embedded engine: make the user on the ClickHouse server instead (docs/grafana.md)"
+        );
+    }
     let record = config.log.record_max_bytes;
     for (place, submission) in [
         ("edge.intake.submission_max_bytes", config.edge.intake.submission_max_bytes),
@@ -187,6 +202,16 @@ mod tests {
         assert!(error.contains("unknown key data_dri: did you mean data_dir?"), "{error}");
         let error = load_toml("[listen]\nhtps = \"127.0.0.1:1\"\n", &[]).unwrap_err().to_string();
         assert!(error.contains("unknown key listen.htps: did you mean https?"), "{error}");
+    }
+
+    #[test]
+    fn the_password_of_the_readonly_user_is_long_and_for_the_embedded_engine() {
+        let with = |password: &str, flags: &[&str]| load_toml(&format!("[store]\nembedded_readonly_password = \"{password}\"\n"), flags);
+        assert!(with("0123456789abcde", &[]).unwrap_err().to_string().contains("shorter than 16"));
+        let elsewhere = with("0123456789abcdef", &["--clickhouse-url", "http://192.0.2.1:8123"]).unwrap_err().to_string();
+        assert!(elsewhere.contains("is for the embedded engine"), "{elsewhere}");
+        let shown = toml::to_string(&with("0123456789abcdef", &[]).unwrap()).unwrap();
+        assert!(!shown.contains("0123456789abcdef"), "{shown}");
     }
 
     #[test]

@@ -215,6 +215,10 @@ pub(crate) struct StoreSection {
     pub(crate) library: Option<PathBuf>,
     /// Address of the embedded engine's HTTP endpoint; loopback only.
     pub(crate) embedded_listen: SocketAddr,
+    /// Password of the user `tlsrpt_readonly` of the embedded engine, 16 characters or more, for dashboards; without one there is no
+    /// such user.
+    #[schemars(with = "Option<String>")]
+    pub(crate) embedded_readonly_password: Option<Secret>,
 }
 
 impl Default for StoreSection {
@@ -228,6 +232,7 @@ impl Default for StoreSection {
             audit_retention_days: 1_826,
             library: None,
             embedded_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            embedded_readonly_password: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use tlsrpt_store::{
     Store, StoreConfig,
-    embedded::{Embedded, EmbeddedConfig},
+    embedded::{Embedded, EmbeddedConfig, Readonly},
 };
 
 use crate::config::{Config, Secret};
@@ -38,6 +38,10 @@ impl Database {
         let engine = Embedded::start(EmbeddedConfig {
             library: section.library.clone(),
             listen: section.embedded_listen,
+            readonly: section.embedded_readonly_password.as_ref().map(|password| Readonly {
+                password: password.reveal().to_owned(),
+                grants: tlsrpt_store::reading_grants(&section.clickhouse_database),
+            }),
             ..EmbeddedConfig::new(&data_dir)
         })
         .await
