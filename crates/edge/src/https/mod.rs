@@ -8,3 +8,4 @@ mod problem;
 mod receive;
 
 pub use listener::{Https, HttpsParts};
+pub(crate) use receive::PATH;

@@ -2,6 +2,7 @@
 
 mod kafka;
 mod load;
+mod otlp;
 mod overrides;
 mod secret;
 mod size;
@@ -15,6 +16,7 @@ use tlsrpt_telemetry::logs::LogFormat;
 
 pub(crate) use kafka::KafkaSection;
 pub(crate) use load::load;
+pub(crate) use otlp::OtlpSection;
 pub(crate) use overrides::Overrides;
 pub(crate) use secret::Secret;
 
@@ -56,6 +58,8 @@ pub(crate) struct Config {
     pub(crate) notifications: tlsrpt_query::NotificationsConfig,
     /// Log lines.
     pub(crate) logs: LogsSection,
+    /// Traces, and metrics for whoever has no Prometheus.
+    pub(crate) otlp: OtlpSection,
 }
 
 impl Default for Config {
@@ -78,6 +82,7 @@ impl Default for Config {
             query: tlsrpt_query::QueryConfig::default(),
             notifications: tlsrpt_query::NotificationsConfig::default(),
             logs: LogsSection::default(),
+            otlp: OtlpSection::default(),
         }
     }
 }

@@ -90,6 +90,7 @@ pub(super) async fn start(
         receiver: publication::receiver(config),
         courier,
         metrics,
+        tracer: process.tracer.clone(),
     };
     let listen = config.listen.query;
     let query = Query::bind(listen, config.query.clone(), parts)
