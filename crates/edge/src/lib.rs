@@ -25,6 +25,7 @@ mod peer;
 mod rate;
 mod refusal;
 mod smtp;
+mod spans;
 mod spool;
 mod tls;
 

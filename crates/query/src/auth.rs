@@ -17,6 +17,7 @@ use tlsrpt_record::TenantId;
 use tlsrpt_registry::{ClaimedDomain, CommandError, Registry, Role, Scope, Scopes};
 use tlsrpt_report::{Domain, Trust};
 use tlsrpt_store::{Store, TenantQueries};
+use tlsrpt_telemetry::otlp::Span;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
@@ -106,7 +107,7 @@ struct Inner {
 
 impl App {
     pub(crate) fn new(parts: parts::Parts, uses: KeyUses, audits: Audits, tokens: Option<Tokens>, config: QueryConfig) -> Self {
-        let parts::Parts { store, registry, log, admin_key, claims, checker, receiver, courier, metrics: _ } = parts;
+        let parts::Parts { store, registry, log, admin_key, claims, checker, receiver, courier, metrics: _, tracer: _ } = parts;
         let semaphore = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
         Self(Arc::new(Inner {
             store,
@@ -314,7 +315,8 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, CommandError>> + Send + 'static,
 {
-    let outcome = tokio::spawn(command).await;
+    let span = Span::current();
+    let outcome = tokio::spawn(async move { span.cover(command).await }).await;
     outcome.map_err(|error| Problem::internal("run a command on the registry", &error))?.map_err(Problem::from)
 }
 

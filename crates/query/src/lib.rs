@@ -48,6 +48,7 @@ mod request_scope;
 mod reuse;
 mod routes;
 mod server;
+mod spans;
 mod tenant_routes;
 mod verdicts;
 

@@ -6,6 +6,7 @@ use tlsrpt_log::Log;
 use tlsrpt_publication::{Checker, Receiver};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
+use tlsrpt_telemetry::otlp::Tracer;
 
 use crate::{adoption::Claims, auth::AdminKey, metrics::QueryMetrics, notifications::Courier};
 
@@ -29,4 +30,6 @@ pub struct Parts {
     pub courier: Courier,
     /// What is counted.
     pub metrics: QueryMetrics,
+    /// What makes the spans of requests that are traced.
+    pub tracer: Tracer,
 }

@@ -25,6 +25,7 @@ mod operator;
 mod payload;
 mod replay;
 mod rows;
+mod spans;
 mod statement;
 mod store;
 mod tenant;

@@ -7,6 +7,7 @@ use clickhouse::{Client, Compression, query::Query};
 use crate::{
     error::{StoreError, StoreResult as _},
     layout::{ClusterName, Layout},
+    spans,
     statement::{QUERY_SETTINGS, Statement},
 };
 
@@ -111,10 +112,10 @@ impl Store {
     where
         T: clickhouse::RowOwned + clickhouse::RowRead,
     {
-        match tokio::time::timeout(QUERY_DEADLINE, self.query_under(statement, settings).fetch_all()).await {
-            Ok(rows) => rows.map_err(|source| StoreError::of_query(action, source)),
-            Err(_) => Err(StoreError::Retry { action, source: clickhouse::error::Error::TimedOut }),
-        }
+        let span = spans::statement(action, &self.database, &statement);
+        let reading = self.query_under(statement, settings).fetch_all();
+        let rows = span.cover(within_deadline(action, reading)).await;
+        rows.inspect_err(|error| spans::failed(&span, error))
     }
 
     fn query_under(&self, statement: Statement, settings: &[(&'static str, String)]) -> Query {
@@ -132,6 +133,7 @@ impl Store {
     where
         T: clickhouse::RowOwned + clickhouse::RowRead,
     {
+        let span = spans::statement(action, &self.database, &statement);
         let reading = async {
             let mut rows = self.query_under(statement, settings).fetch::<T>()?;
             while let Some(row) = rows.next().await? {
@@ -141,10 +143,18 @@ impl Store {
             }
             Ok(())
         };
-        match tokio::time::timeout(QUERY_DEADLINE, reading).await {
-            Ok(read) => read.map_err(|source| StoreError::of_query(action, source)),
-            Err(_) => Err(StoreError::Retry { action, source: clickhouse::error::Error::TimedOut }),
-        }
+        span.cover(within_deadline(action, reading)).await.inspect_err(|error| spans::failed(&span, error))
+    }
+}
+
+/// The answer to a query, which must be whole within the deadline.
+async fn within_deadline<T>(
+    action: &'static str,
+    reading: impl Future<Output = Result<T, clickhouse::error::Error>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(QUERY_DEADLINE, reading).await {
+        Ok(read) => read.map_err(|source| StoreError::of_query(action, source)),
+        Err(_) => Err(StoreError::Retry { action, source: clickhouse::error::Error::TimedOut }),
     }
 }
 

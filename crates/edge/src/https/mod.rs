@@ -9,3 +9,4 @@ mod receive;
 
 pub use listener::{Https, HttpsParts};
 pub(crate) use problem::Problem;
+pub(crate) use receive::PATH;

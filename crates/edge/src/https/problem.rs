@@ -50,7 +50,8 @@ impl Problem {
         }
     }
 
-    fn status(&self) -> StatusCode {
+    /// The status that answers it.
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Refused(refusal) => match refusal {
                 Refusal::UnknownAddress { .. } => StatusCode::NOT_FOUND,

@@ -15,7 +15,7 @@ use tlsrpt_edge::{
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log};
 use tlsrpt_record::{SUBMISSIONS, Submission};
 use tlsrpt_registry::{Registry, TenantId};
-use tlsrpt_telemetry::{Health, prometheus};
+use tlsrpt_telemetry::{Health, otlp::Tracer, prometheus};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -144,7 +144,7 @@ impl Edge {
             true => Spool::open(&spool_config, &dir.path().join("spool"), RECORD_MAX_BYTES, &edge_metrics).await.unwrap(),
             false => None,
         };
-        let intake = Intake::open(intake, &*faults, registry, edge_metrics, spool.clone()).await.unwrap();
+        let intake = Intake::open(intake, &*faults, registry, edge_metrics, spool.clone(), Tracer::off()).await.unwrap();
         let is_plain = matches!(setup.tls, TlsMode::Off);
         let scheme = if is_plain { "http" } else { "https" };
         let shutdown = CancellationToken::new();

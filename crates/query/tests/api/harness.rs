@@ -25,7 +25,7 @@ use tlsrpt_store::{
     Store, StoreConfig,
     embedded::{Embedded, EmbeddedConfig},
 };
-use tlsrpt_telemetry::{Health, prometheus};
+use tlsrpt_telemetry::{Health, otlp::Tracer, prometheus};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::audit_log::{AuditLog, Gated};
@@ -189,6 +189,7 @@ impl Api {
             receiver: Receiver { mail_hosts: vec!["reports.example".to_owned()], https_host: None },
             courier,
             metrics: query_metrics,
+            tracer: Tracer::off(),
         };
         let query = Query::bind("127.0.0.1:0".parse().unwrap(), config, parts).await.unwrap();
         let addr = query.local_addr();
@@ -210,13 +211,14 @@ impl Api {
             mail_hosts: Vec::new(),
             metrics: tlsrpt_normalizer::Metrics::register(&metrics).unwrap(),
             health: health.dependency("normalizer"),
+            tracer: Tracer::off(),
         };
         tokio::spawn(tlsrpt_normalizer::run(tlsrpt_normalizer::NormalizerConfig::default(), parts, shutdown.clone()));
         let config = tlsrpt_writer::WriterConfig { batch_linger_ms: 20, ..tlsrpt_writer::WriterConfig::default() };
         let metrics = tlsrpt_writer::Metrics::register(&metrics).unwrap();
         let (writer, audit) = (health.dependency("writer"), health.dependency("audit"));
         tokio::spawn(tlsrpt_writer::run_audit(config.clone(), Arc::clone(&log), store.clone(), metrics.clone(), audit, shutdown.clone()));
-        tokio::spawn(tlsrpt_writer::run(config, log, store, metrics, writer, shutdown));
+        tokio::spawn(tlsrpt_writer::run(config, log, store, metrics, writer, Tracer::off(), shutdown));
     }
 
     /// Whether the query role's log takes audit entries.

@@ -2,6 +2,7 @@
 
 mod kafka;
 mod load;
+mod otlp;
 mod overrides;
 pub(crate) mod reference;
 mod secret;
@@ -17,6 +18,7 @@ use tlsrpt_telemetry::logs::LogFormat;
 
 pub(crate) use kafka::KafkaSection;
 pub(crate) use load::load;
+pub(crate) use otlp::OtlpSection;
 pub(crate) use overrides::Overrides;
 pub(crate) use secret::Secret;
 
@@ -59,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) notifications: tlsrpt_query::NotificationsConfig,
     /// Log lines.
     pub(crate) logs: LogsSection,
+    /// Traces, and metrics for whoever has no Prometheus.
+    pub(crate) otlp: OtlpSection,
 }
 
 impl Default for Config {
@@ -81,6 +85,7 @@ impl Default for Config {
             query: tlsrpt_query::QueryConfig::default(),
             notifications: tlsrpt_query::NotificationsConfig::default(),
             logs: LogsSection::default(),
+            otlp: OtlpSection::default(),
         }
     }
 }

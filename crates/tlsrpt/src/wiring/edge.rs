@@ -33,9 +33,12 @@ pub(super) async fn start(process: &mut Process<'_>, registry: Arc<Registry>) ->
         None => None,
     };
     let away = |error: &EdgeError| matches!(error, EdgeError::Topic(LogError::Unavailable { .. }));
-    let log = Arc::clone(&process.log);
+    let (log, tracer) = (Arc::clone(&process.log), process.tracer.clone());
     let opened = process
-        .patiently(away, || Intake::open(config.edge.intake.clone(), &*log, Arc::clone(&registry), metrics.clone(), spool.clone()))
+        .patiently(away, || {
+            let intake = config.edge.intake.clone();
+            Intake::open(intake, &*log, Arc::clone(&registry), metrics.clone(), spool.clone(), tracer.clone())
+        })
         .await?;
     let Some(intake) = opened else { return Ok(None) };
     let shutdown = process.shutdown.clone();

@@ -33,6 +33,7 @@ pub(super) async fn start(process: &mut Process<'_>, runtime: &Handle, registry:
         mail_hosts: process.config.mail_hosts.iter().filter_map(|host| Domain::parse(host).ok()).collect(),
         metrics: tlsrpt_normalizer::Metrics::register(&process.metrics)?,
         health: process.health.dependency("normalizer"),
+        tracer: process.tracer.clone(),
     };
     let normalizer = tlsrpt_normalizer::run(process.config.normalizer.clone(), parts, process.shutdown.clone());
     process.roles.start_on(runtime, "normalizer", async { Ok(normalizer.await?) });

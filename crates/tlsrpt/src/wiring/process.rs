@@ -6,7 +6,11 @@ use anyhow::Context as _;
 use tlsrpt_log::{ConsumeError, Log, LogError, Metered, Topic};
 use tlsrpt_registry::{Registry, RegistryError};
 use tlsrpt_store::{Store, StoreError};
-use tlsrpt_telemetry::{Backoff, Dependency, Health, logs, ops, prometheus};
+use tlsrpt_telemetry::{
+    Backoff, Dependency, Health, logs, ops,
+    otlp::{Otlp, Tracer},
+    prometheus,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +29,7 @@ pub(super) struct Process<'a> {
     pub(super) config: &'a Config,
     pub(super) health: Health,
     pub(super) metrics: prometheus::Registry,
+    pub(super) tracer: Tracer,
     pub(super) log: Arc<dyn Log>,
     pub(super) roles: Roles,
     pub(super) shutdown: CancellationToken,
@@ -35,10 +40,11 @@ pub(super) struct Process<'a> {
     database: Option<Database>,
 }
 
-/// Runs `start` in a process and waits for the end, which a signal asks for or a role that cannot go on brings. `start` answers
+/// Runs `start` in a process of this role and waits for the end, which a signal asks for or a role that cannot go on brings. `start` answers
 /// none when the end came before it was done. `appends` are the topics that its roles append to.
 pub(super) fn run(
     config: &Config,
+    role: &str,
     without_kafka: WithoutKafka,
     appends: &[&'static str],
     start: impl AsyncFnOnce(&mut Process<'_>) -> anyhow::Result<Option<()>>,
@@ -46,13 +52,14 @@ pub(super) fn run(
     logs::init(config.logs.format, &config.logs.filter)?;
     open_files::raise_limit();
     let runtime = runtime().context("start the runtime")?;
-    let ending = runtime.block_on(run_until_the_end(config, without_kafka, appends, start));
+    let ending = runtime.block_on(run_until_the_end(config, role, without_kafka, appends, start));
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(ending?.into())
 }
 
 async fn run_until_the_end(
     config: &Config,
+    role: &str,
     without_kafka: WithoutKafka,
     appends: &[&'static str],
     start: impl AsyncFnOnce(&mut Process<'_>) -> anyhow::Result<Option<()>>,
@@ -72,6 +79,10 @@ async fn run_until_the_end(
     let ops_end = CancellationToken::new();
     let ops = tokio::spawn(ops::serve(ops_listener, health.clone(), metrics.clone(), ops_end.clone()));
     tracing::info!(listen = %ops_addr, "operations endpoint is up");
+    let otlp = match config.otlp.receiver()? {
+        Some(receiver) => Otlp::start(&receiver, role, env!("CARGO_PKG_VERSION"), &metrics).context("send telemetry by OTLP")?,
+        None => Otlp::off(),
+    };
 
     let log = OpenLog::open(config).await?;
     log.watch(&metrics, (without_kafka == WithoutKafka::Nothing).then(|| health.dependency("kafka")), shutdown.clone())?;
@@ -83,6 +94,7 @@ async fn run_until_the_end(
         config,
         health,
         metrics,
+        tracer: otlp.tracer(),
         log: measured,
         roles: Roles::new(shutdown.clone()),
         shutdown: shutdown.clone(),
@@ -113,6 +125,7 @@ async fn run_until_the_end(
     if let Some(database) = database {
         database.close().await;
     }
+    otlp.finish().await;
     ops_end.cancel();
     let _ = ops.await;
     if matches!(ending, Ok(Ending::Asked)) {

@@ -93,6 +93,7 @@ pub(super) async fn start(
         receiver: publication::receiver(config),
         courier,
         metrics,
+        tracer: process.tracer.clone(),
     };
     let listen = config.listen.query;
     let query = Query::bind(listen, config.query.clone(), parts)

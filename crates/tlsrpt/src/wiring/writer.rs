@@ -38,6 +38,7 @@ pub(super) async fn start(process: &mut Process<'_>, runtime: &Handle, store: St
         store,
         metrics,
         process.health.dependency("writer"),
+        process.tracer.clone(),
         process.shutdown.clone(),
     );
     process.roles.start_on(runtime, "writer", async { Ok(writer.await?) });
