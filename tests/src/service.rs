@@ -339,6 +339,11 @@ impl Service {
         self.listen(SMTP_IS_UP)
     }
 
+    /// Where operations are told of.
+    pub fn ops_address(&self) -> String {
+        self.listen(OPERATIONS_ARE_UP)
+    }
+
     /// The admin key, from the file that the first start made.
     pub fn admin_key(&self) -> String {
         std::fs::read_to_string(self.data_dir().join("admin-key")).unwrap().trim().to_owned()

@@ -59,6 +59,11 @@ impl StoreError {
         matches!(self, Self::Retry { .. })
     }
 
+    /// Whether the database or a table is not there.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::Refused { source: Error::BadResponse(text), .. } if code(text).is_some_and(|code| MISSING.contains(&code)))
+    }
+
     /// Of a write or a small look-up.
     pub(crate) fn of(action: &'static str, source: Error) -> Self {
         if is_temporary(&source) { Self::Retry { action, source } } else { Self::Refused { action, source } }
@@ -86,6 +91,9 @@ impl<T> StoreResult<T> for Result<T, Error> {
 /// too few live replicas, unknown status of insert, read-only table, Keeper. And in a cluster: no replica of a shard answers, and the
 /// quorum of an earlier insert is not there yet, or all replicas are far behind.
 const RETRYABLE: [u32; 17] = [3, 107, 159, 164, 202, 203, 209, 210, 241, 242, 279, 285, 286, 319, 369, 425, 999];
+
+/// Unknown table, unknown database.
+const MISSING: [u32; 2] = [60, 81];
 
 /// Time, memory, rows and bytes of a query: too slow, rows, bytes, set size, result size.
 const OVER_LIMIT: [u32; 6] = [158, 159, 160, 191, 307, 396];

@@ -84,15 +84,21 @@ impl Store {
     /// [`StoreError::Newer`] when a newer program has migrated the database; else what the database answers.
     pub async fn migrate(&self) -> Result<Vec<&'static str>, StoreError> {
         let (layout, database) = (self.layout(), self.database());
-        self.server()
-            .query(&layout.fill("CREATE DATABASE IF NOT EXISTS ?$ON_CLUSTER", database))
-            .bind(clickhouse::sql::Identifier(database))
-            .execute()
-            .await
-            .action(ACTION)?;
         let client = self.writer();
-        client.query_raw(&layout.fill(VERSIONS, database)).execute().await.action(ACTION)?;
-        let applied: Vec<u32> = client.query("SELECT DISTINCT version FROM migrations").fetch_all().await.action(ACTION)?;
+        let applied = match self.applied().await {
+            // Asked first: whose schema is up to date needs no right to create.
+            Err(error) if error.is_missing() => {
+                self.server()
+                    .query(&layout.fill("CREATE DATABASE IF NOT EXISTS ?$ON_CLUSTER", database))
+                    .bind(clickhouse::sql::Identifier(database))
+                    .execute()
+                    .await
+                    .action(ACTION)?;
+                client.query_raw(&layout.fill(VERSIONS, database)).execute().await.action(ACTION)?;
+                self.applied().await?
+            }
+            applied => applied?,
+        };
         let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
         if let Some(&found) = applied.iter().filter(|&&version| version > known).max() {
             return Err(StoreError::Newer { found, known });
@@ -115,6 +121,11 @@ impl Store {
             client.clear_cached_metadata().await;
         }
         Ok(ran)
+    }
+
+    /// The versions that the database has.
+    async fn applied(&self) -> Result<Vec<u32>, StoreError> {
+        self.writer().query("SELECT DISTINCT version FROM migrations").fetch_all().await.action(ACTION)
     }
 }
 

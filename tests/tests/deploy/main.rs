@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod chart;
+mod compose;
 mod dashboards;
 mod database_clients;
 mod metric_names;

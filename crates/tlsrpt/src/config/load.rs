@@ -27,13 +27,13 @@ const COMMAND_BYTES: usize = 512;
 /// Shortest password of the embedded engine's read-only user, bytes: guesses are not counted.
 const READONLY_PASSWORD_MIN_BYTES: usize = 16;
 
-/// Reads defaults, the TOML file, `TLSRPT_SECTION__KEY` variables and flags (or their variables), each over the ones before.
+/// Reads defaults, the TOML files, `TLSRPT_SECTION__KEY` variables and flags (or their variables), each over the ones before.
 ///
 /// # Errors
 /// For an unknown key, with the nearest known one, and for a value that does not fit.
 pub(crate) fn load(overrides: &Overrides) -> anyhow::Result<Config> {
     let mut figment = Figment::new();
-    if let Some(path) = &overrides.config {
+    for path in &overrides.config {
         // Read here: figment passes over a file that is missing.
         let text = std::fs::read_to_string(path).with_context(|| format!("read the configuration file {}", path.display()))?;
         figment = figment.merge(Named(path.display().to_string(), Toml::string(&text)));
@@ -203,6 +203,16 @@ mod tests {
         assert_eq!(config.listen.https.port(), 9);
         assert_eq!(config.listen.ops.port(), 2);
         assert_eq!(config.listen.query.port(), 8080);
+    }
+
+    #[test]
+    fn a_later_file_overrides_an_earlier_one_key_by_key() {
+        let mut secrets = tempfile::NamedTempFile::new().unwrap();
+        secrets.write_all(b"admin_key = \"k\"\n[listen]\nops = \"127.0.0.1:3\"\n").unwrap();
+        let toml = "[listen]\nhttps = \"127.0.0.1:1\"\nops = \"127.0.0.1:2\"\n";
+        let config = load_toml(toml, &["--config", secrets.path().to_str().unwrap()]).unwrap();
+        assert_eq!((config.listen.https.port(), config.listen.ops.port()), (1, 3));
+        assert_eq!(config.admin_key.unwrap().reveal(), "k");
     }
 
     #[test]

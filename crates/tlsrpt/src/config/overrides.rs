@@ -19,9 +19,9 @@ const DNS_PORT: u16 = 53;
 /// Flags that override the TOML file; each has a `TLSRPT_…` variable too.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Overrides {
-    /// TOML file to read
-    #[arg(long, env = "TLSRPT_CONFIG", value_name = "FILE", global = true)]
-    pub(crate) config: Option<PathBuf>,
+    /// TOML file to read; repeatable, each over the ones before, by commas in the variable: secrets may have a file of their own
+    #[arg(long, env = "TLSRPT_CONFIG", value_name = "FILE", value_delimiter = ',', global = true)]
+    pub(crate) config: Vec<PathBuf>,
     /// Directory for the embedded log and database [default: tlsrpt-data]
     #[arg(long, env = "TLSRPT_DATA_DIR", value_name = "DIR", global = true)]
     data_dir: Option<PathBuf>,
