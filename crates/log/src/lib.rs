@@ -16,7 +16,7 @@ mod record;
 mod topic;
 
 pub use backend::{Ack, Batch, BatchLimits, Consumer, FencedWriter, Lag, Log, Positions, Producer, Reader};
-pub use embedded::{EmbeddedConfig, EmbeddedLog, EmbeddedStats};
+pub use embedded::{EmbeddedConfig, EmbeddedLog, EmbeddedStats, LogCopied, LogCopy};
 pub use error::{CommitError, ConsumeError, LogError, ProduceError};
 pub use kafka::{KafkaConfig, KafkaLog};
 pub use record::{Delivered, Position, Record};
