@@ -86,7 +86,7 @@ impl Store {
         let client = self.writer();
         client.query_raw(&layout.fill(VERSIONS, database)).execute().await.action(ACTION)?;
         let applied: Vec<u32> = client.query("SELECT DISTINCT version FROM migrations").fetch_all().await.action(ACTION)?;
-        let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        let known = Self::schema_known();
         if let Some(&found) = applied.iter().filter(|&&version| version > known).max() {
             return Err(StoreError::Newer { found, known });
         }
@@ -108,6 +108,29 @@ impl Store {
             client.clear_cached_metadata().await;
         }
         Ok(ran)
+    }
+}
+
+impl Store {
+    /// The version of the schema that this program works with.
+    #[must_use]
+    pub fn schema_known() -> u32 {
+        MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+    }
+
+    /// The version of the database's schema; none before its first migration.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn schema_version(&self) -> Result<Option<u32>, StoreError> {
+        const ACTION: &str = "read the schema's version";
+        let tables = "SELECT count() FROM system.tables WHERE database = ? AND name = 'migrations'";
+        let is_there: u64 = self.server().query(tables).bind(self.database()).fetch_one().await.action(ACTION)?;
+        if is_there == 0 {
+            return Ok(None);
+        }
+        let version: u32 = self.writer().query("SELECT max(version) FROM migrations").fetch_one().await.action(ACTION)?;
+        Ok(Some(version).filter(|&version| version > 0))
     }
 }
 

@@ -39,6 +39,11 @@ pub(crate) enum Command {
     Config,
     /// Bring the database's schema to this version and exit
     Migrate,
+    /// Copy a data directory, of a running service or a stopped one, into a new directory. Exit status: 0 the copy is whole, 1 there is
+    /// none
+    Backup(crate::commands::backup::BackupArgs),
+    /// Make a data directory of a backup; the directory of --data-dir must be empty or not there
+    Restore(crate::commands::restore::RestoreArgs),
     /// Read reports from files and show what is understood, warnings and all; nothing is sent or stored
     Check {
         /// Reports: JSON, gzip, zip or whole mails; - is standard input

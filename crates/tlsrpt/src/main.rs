@@ -36,6 +36,8 @@ fn main() -> ExitCode {
         Command::Query => wiring::run_query(&config),
         Command::Config => commands::config::run(&config),
         Command::Migrate => commands::migrate::run(&config),
+        Command::Backup(args) => commands::backup::run(&config, &args),
+        Command::Restore(args) => commands::restore::run(&config, &args),
         Command::Check { files, json } => commands::check::run(&files, json),
         Command::Dns(args) => commands::dns::run(&config, &args),
         Command::Demo(args) => commands::demo::run(&config, &args),

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod admin_inputs;
+mod backup;
 mod chaos;
 mod clients;
 mod command_line;

@@ -160,6 +160,9 @@ fn options_xml(config: &EmbeddedConfig) -> String {
              <replica><host>127.0.0.1</host><port>9000</port></replica></shard></{name}></remote_servers>\n"
         )
     });
+    let backups = config.backups_dir.as_ref().map_or_else(String::new, |dir| {
+        format!("    <backups><allowed_path>{}</allowed_path></backups>\n", xml_text(&dir.display().to_string()))
+    });
     format!(
         "<clickhouse>
     <max_server_memory_usage>{memory}</max_server_memory_usage>
@@ -183,8 +186,13 @@ fn options_xml(config: &EmbeddedConfig) -> String {
         <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
         <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
     </merge_tree>
-{clusters}</clickhouse>
+{backups}{clusters}</clickhouse>
 ",
         memory = config.memory_max_bytes
     )
+}
+
+/// A text as it stands in an element of XML.
+fn xml_text(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
