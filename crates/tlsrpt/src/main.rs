@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Migrate => commands::migrate::run(&config),
         Command::Backup(args) => commands::backup::run(&config, &args),
         Command::Restore(args) => commands::restore::run(&config, &args),
+        Command::Doctor(args) => commands::doctor::run(&config, &args),
         Command::Check { files, json } => commands::check::run(&files, json),
         Command::Dns(args) => commands::dns::run(&config, &args),
         Command::Demo(args) => commands::demo::run(&config, &args),

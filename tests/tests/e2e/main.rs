@@ -11,6 +11,7 @@ mod chaos;
 mod clients;
 mod command_line;
 mod corpus;
+mod doctor;
 mod duplicates;
 mod erasure;
 mod full_disk;

@@ -5,6 +5,7 @@
 
 mod audit;
 mod away;
+mod doctor;
 mod limits;
 mod lost;
 mod one_report;

@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod dns;
+pub(crate) mod doctor;
 pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod restore;
