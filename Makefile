@@ -13,7 +13,7 @@ BROKERS ?= 1
 # How long make chaos goes round at least.
 MINUTES ?= 20
 
-.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis build
+.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis systemd build
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -30,7 +30,7 @@ kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a
 
 # The binaries that the suites start are built with the tests, in one selection: by themselves they would choose other features
 # of the same dependencies, which would all be built twice.
-test: setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis lint-code ## run every test
+test: setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis systemd lint-code ## run every test
 	$(CARGO) build --locked --workspace --bins --tests
 	$(CARGO) test --locked --workspace --no-fail-fast
 
@@ -67,6 +67,9 @@ mail-peers: ## fetch the mail servers and clients that the tests speak to (check
 
 prometheus: ## fetch the Prometheus that the tests let scrape the service (checked, cached outside the checkout, not installed)
 	@scripts/fetch-prometheus
+
+systemd: ## fetch systemd-analyze, which checks the units (checked, cached outside the checkout, not installed)
+	@scripts/fetch-systemd
 
 typescript: setup ## fetch the TypeScript compiler that checks the examples of docs/clients.md (pinned, checked, cached outside the checkout)
 	@scripts/fetch-typescript
