@@ -36,4 +36,4 @@ pub use intake::Intake;
 pub use metrics::Metrics;
 pub use smtp::{LmtpAddress, LmtpAddressError, Smtp, SmtpListen, SmtpParts};
 pub use spool::Spool;
-pub use tls::{CertificateError, Tls};
+pub use tls::{CertificateError, Tls, chain_of_pair};

@@ -4,6 +4,8 @@
 
 #[path = "conformance/mod.rs"]
 mod conformance;
+#[path = "embedded/copy.rs"]
+mod copy;
 #[path = "embedded/directory.rs"]
 mod directory;
 #[path = "embedded/full_disk.rs"]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tlsrpt_backup::Backups;
 use tlsrpt_log::Log;
 use tlsrpt_publication::{Checker, Receiver};
 use tlsrpt_registry::Registry;
@@ -28,6 +29,8 @@ pub struct Parts {
     pub receiver: Receiver,
     /// Takes test notices to tenants; give the same to [`Notifications`](crate::Notifications).
     pub courier: Courier,
+    /// Backups of the data directory; none where log or database are servers.
+    pub backups: Option<Backups>,
     /// What is counted.
     pub metrics: QueryMetrics,
     /// What makes the spans of requests that are traced.

@@ -5,6 +5,7 @@
 mod adoption;
 mod answer;
 mod audit;
+mod backup;
 mod condition;
 mod counting;
 mod cursor;
@@ -46,6 +47,6 @@ pub use insert::Inserted;
 pub use layout::{ClusterName, ClusterNameError};
 pub use notices::{Delivery, DeliveryState, DueNotice, NoticeChannel, NoticeItem, NoticeRecord, NoticedDelivery, WATCHED};
 pub use operator::SubmissionFilter;
-pub use store::{Store, StoreConfig};
+pub use store::{About, Store, StoreConfig};
 pub use tenant::{BlockingClass, ExportPage, ExportPlace, Exported, PolicyKind, Reporter, ReporterDay, SeenPolicy, TenantQueries};
 pub use top::{Heavy, TopBy, Weight};

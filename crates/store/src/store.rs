@@ -26,6 +26,15 @@ pub struct StoreConfig {
     pub cluster: Option<ClusterName>,
 }
 
+/// What a database says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Its version, such as `26.7.3.1`.
+    pub version: String,
+    /// What its clock shows, milliseconds since 1970.
+    pub now_ms: i64,
+}
+
 /// A handle to the database; clones share connections.
 #[derive(Clone)]
 pub struct Store {
@@ -74,6 +83,22 @@ impl Store {
     /// What the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.server.query("SELECT 1").fetch_one::<u8>().await.action("ping the database").map(|_| ())
+    }
+
+    /// What the database says of itself.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn about(&self) -> Result<About, StoreError> {
+        let asked = self.server.query("SELECT version(), toUnixTimestamp64Milli(now64(3))");
+        let (version, now_ms) = asked.fetch_one::<(String, i64)>().await.action("ask the database for its version")?;
+        Ok(About { version, now_ms })
+    }
+
+    /// The database's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.database
     }
 
     /// A client without a database: it may not exist yet.

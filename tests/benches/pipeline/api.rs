@@ -86,6 +86,7 @@ async fn measure() {
         checker: Checker::new(&PublicationConfig::default(), Reach::default()).unwrap(),
         receiver: Receiver { mail_hosts: Vec::new(), https_host: None },
         courier: courier(),
+        backups: None,
         metrics: QueryMetrics::register(&prometheus::Registry::new()).unwrap(),
         tracer: Tracer::off(),
     };

@@ -11,4 +11,5 @@ mod metric_names;
 mod pages;
 mod rules;
 mod runbook;
+mod units;
 mod watched;

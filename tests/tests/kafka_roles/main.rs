@@ -6,6 +6,7 @@
 mod alerts;
 mod audit;
 mod away;
+mod doctor;
 mod limits;
 mod lost;
 mod one_report;

@@ -185,6 +185,16 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
+/// The certificates in the file `cert`, in DER, the host's own first, once it is sure that they and the key in `key` can be served.
+///
+/// # Errors
+/// [`CertificateError`] says which file is wrong, or that they do not belong together.
+pub fn chain_of_pair(cert: &Path, key: &Path) -> Result<Vec<Vec<u8>>, CertificateError> {
+    let files = PairFiles { cert: cert.to_owned(), key: key.to_owned() };
+    let pair = files.parse(&files.read()?, &ring::default_provider())?;
+    Ok(pair.cert.iter().map(|certificate| certificate.to_vec()).collect())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tlsrpt_backup::{Backups, Source};
 use tlsrpt_log::{Cleanup, EmbeddedConfig as LogConfig, EmbeddedLog, Log};
 use tlsrpt_origin::{OriginConfig, Verifier};
 use tlsrpt_outbound::{Client, ClientOptions, Reach, ResolverOptions, resolver};
@@ -39,7 +40,8 @@ static ENGINE: LazyLock<StoreConfig> = LazyLock::new(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let dir = TempDir::new().unwrap();
         runtime.block_on(async {
-            let engine = Embedded::start(EmbeddedConfig::new(dir.path())).await.expect("the engine starts");
+            let config = EmbeddedConfig { backups_dir: Some(std::env::temp_dir()), ..EmbeddedConfig::new(dir.path()) };
+            let engine = Embedded::start(config).await.expect("the engine starts");
             sender.send(engine.config.clone()).unwrap();
             std::future::pending::<()>().await;
         });
@@ -149,8 +151,10 @@ impl Api {
     ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = TempDir::new().unwrap();
-        let log: Arc<dyn Log> =
-            EmbeddedLog::open(LogConfig { dir: dir.path().to_owned(), record_max_bytes: 64 << 20, in_flight_max_bytes: 64 << 20 }).unwrap();
+        let embedded =
+            EmbeddedLog::open(LogConfig { dir: dir.path().join("log"), record_max_bytes: 64 << 20, in_flight_max_bytes: 64 << 20 })
+                .unwrap();
+        let log: Arc<dyn Log> = embedded.clone();
         for topic in [&SUBMISSIONS, &NORMALIZED, &AUDIT] {
             let mut topic = topic.clone();
             if let (Some(kept), Cleanup::Delete { age_max, .. }) = (log_kept, &mut topic.cleanup) {
@@ -179,6 +183,7 @@ impl Api {
             let task = Notifications::register(store.clone(), registry, courier, notifications, &config, metrics).unwrap();
             tokio::spawn(task.run(shutdown.clone()));
         }
+        let source = Source { data_dir: dir.path().to_owned(), log: embedded, store: store.clone(), registry: Arc::clone(&registry) };
         let parts = Parts {
             store: store.clone(),
             registry: Arc::clone(&registry),
@@ -188,6 +193,7 @@ impl Api {
             checker: Checker::new(&publication(), Reach::default()).unwrap(),
             receiver: Receiver { mail_hosts: vec!["reports.example".to_owned()], https_host: None },
             courier,
+            backups: Some(Backups::new(dir.path().join("backups"), source)),
             metrics: query_metrics,
             tracer: Tracer::off(),
         };

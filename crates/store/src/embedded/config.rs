@@ -30,6 +30,8 @@ pub struct EmbeddedConfig {
     pub memory_max_bytes: u64,
     /// Statements that run at the same time; more wait.
     pub concurrent_queries_max: usize,
+    /// Directory below which the engine may write backups and read them; none: it makes none.
+    pub backups_dir: Option<PathBuf>,
     /// A cluster of which this engine is the only server, so that what is laid out over a cluster can be tried on it; none: there
     /// is no cluster.
     pub cluster: Option<ClusterName>,
@@ -56,6 +58,7 @@ impl EmbeddedConfig {
             readonly: None,
             memory_max_bytes: 2 << 30,
             concurrent_queries_max: 8,
+            backups_dir: None,
             cluster: None,
         }
     }

@@ -159,7 +159,7 @@ fn set(statement: &mut String, name: &str, value: &str) -> Result<(), Exception>
 /// erasure replaced leaves the disk within seconds; for that, what replaces it is synced first.
 fn options_xml(config: &EmbeddedConfig, users: &Path) -> String {
     let users = match config.readonly {
-        Some(_) => format!("    <users_config>{}</users_config>\n", escaped(&users.display().to_string())),
+        Some(_) => format!("    <users_config>{}</users_config>\n", xml_text(&users.display().to_string())),
         None => String::new(),
     };
     let clusters = config.cluster.as_ref().map_or_else(String::new, |name| {
@@ -167,6 +167,9 @@ fn options_xml(config: &EmbeddedConfig, users: &Path) -> String {
             "    <tcp_port>9000</tcp_port>\n    <remote_servers><{name}><shard><internal_replication>true</internal_replication>\
              <replica><host>127.0.0.1</host><port>9000</port></replica></shard></{name}></remote_servers>\n"
         )
+    });
+    let backups = config.backups_dir.as_ref().map_or_else(String::new, |dir| {
+        format!("    <backups><allowed_path>{}</allowed_path></backups>\n", xml_text(&dir.display().to_string()))
     });
     format!(
         "<clickhouse>
@@ -191,7 +194,7 @@ fn options_xml(config: &EmbeddedConfig, users: &Path) -> String {
         <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
         <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
     </merge_tree>
-{clusters}{users}</clickhouse>
+{backups}{clusters}{users}</clickhouse>
 ",
         memory = config.memory_max_bytes
     )
@@ -199,7 +202,7 @@ fn options_xml(config: &EmbeddedConfig, users: &Path) -> String {
 
 /// The engine knows one user. Of its two roles one may do everything, and the other what the read-only user is granted.
 fn users_xml(grants: &[String]) -> String {
-    let queries: String = grants.iter().map(|grant| format!("<query>GRANT {}</query>", escaped(grant))).collect();
+    let queries: String = grants.iter().map(|grant| format!("<query>GRANT {}</query>", xml_text(grant))).collect();
     format!(
         "<clickhouse>
     <profiles><default/></profiles>
@@ -222,6 +225,7 @@ fn users_xml(grants: &[String]) -> String {
     )
 }
 
-fn escaped(text: &str) -> String {
+/// A text as it stands in an element of XML.
+fn xml_text(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

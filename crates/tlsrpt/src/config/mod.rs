@@ -55,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) writer: tlsrpt_writer::WriterConfig,
     /// The database.
     pub(crate) store: StoreSection,
+    /// Backups of the data directory.
+    pub(crate) backup: BackupSection,
     /// The query service.
     pub(crate) query: tlsrpt_query::QueryConfig,
     /// How tenants are told what is new.
@@ -82,6 +84,7 @@ impl Default for Config {
             normalizer: tlsrpt_normalizer::NormalizerConfig::default(),
             writer: tlsrpt_writer::WriterConfig::default(),
             store: StoreSection::default(),
+            backup: BackupSection::default(),
             query: tlsrpt_query::QueryConfig::default(),
             notifications: tlsrpt_query::NotificationsConfig::default(),
             logs: LogsSection::default(),
@@ -239,6 +242,26 @@ impl Default for StoreSection {
             embedded_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             embedded_readonly_password: None,
         }
+    }
+}
+
+/// Backups of the data directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct BackupSection {
+    /// Where a running service makes them; without one it is `backups` in the data directory.
+    pub(crate) dir: Option<PathBuf>,
+}
+
+impl Config {
+    /// Where a running service makes backups, absolute.
+    pub(crate) fn backups_dir(&self) -> std::io::Result<PathBuf> {
+        std::path::absolute(self.backup.dir.clone().unwrap_or_else(|| self.data_dir.join("backups")))
+    }
+
+    /// Whether log and database are both kept in the data directory.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.kafka.brokers.is_none() && self.store.clickhouse_url.is_none()
     }
 }
 

@@ -14,7 +14,7 @@ use super::data_dir;
 use crate::config::Config;
 
 /// Directory of the embedded log below the data directory.
-const LOG_DIR: &str = "log";
+pub(crate) const LOG_DIR: &str = "log";
 
 /// Wait between two questions whether Kafka is there.
 const PROBE_INTERVAL: Duration = Duration::from_secs(3);
@@ -39,11 +39,19 @@ impl OpenLog {
     /// Opens the log that is configured. No broker is asked yet.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
         match &config.kafka.brokers {
-            Some(brokers) => Ok(Self::Kafka(KafkaLog::open(kafka(config, brokers))?)),
+            Some(brokers) => Ok(Self::Kafka(KafkaLog::open(kafka_config(config, brokers))?)),
             None => {
                 data_dir::make(config)?;
                 Ok(Self::Embedded(open_embedded(config).await?))
             }
+        }
+    }
+
+    /// The embedded log, if it is that.
+    pub(crate) fn embedded(&self) -> Option<Arc<EmbeddedLog>> {
+        match self {
+            Self::Embedded(log) => Some(Arc::clone(log)),
+            Self::Kafka(_) => None,
         }
     }
 
@@ -129,7 +137,8 @@ async fn open_embedded(config: &Config) -> Result<Arc<EmbeddedLog>, LogError> {
     Ok(log)
 }
 
-fn kafka(config: &Config, brokers: &str) -> KafkaConfig {
+/// The cluster that is configured.
+pub(crate) fn kafka_config(config: &Config, brokers: &str) -> KafkaConfig {
     let section = &config.kafka;
     KafkaConfig {
         brokers: brokers.to_owned(),

@@ -3,7 +3,7 @@
 use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use tlsrpt_log::{ConsumeError, Log, LogError, Metered, Topic};
+use tlsrpt_log::{ConsumeError, EmbeddedLog, Log, LogError, Metered, Topic};
 use tlsrpt_registry::{Registry, RegistryError};
 use tlsrpt_store::{Store, StoreError};
 use tlsrpt_telemetry::{
@@ -31,6 +31,8 @@ pub(super) struct Process<'a> {
     pub(super) metrics: prometheus::Registry,
     pub(super) tracer: Tracer,
     pub(super) log: Arc<dyn Log>,
+    /// The same, when it is kept in the data directory.
+    pub(super) embedded_log: Option<Arc<EmbeddedLog>>,
     pub(super) roles: Roles,
     pub(super) shutdown: CancellationToken,
     pub(super) ops_addr: SocketAddr,
@@ -96,6 +98,7 @@ async fn run_until_the_end(
         metrics,
         tracer: otlp.tracer(),
         log: measured,
+        embedded_log: log.embedded(),
         roles: Roles::new(shutdown.clone()),
         shutdown: shutdown.clone(),
         ops_addr,

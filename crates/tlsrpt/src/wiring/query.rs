@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
+use tlsrpt_backup::{Backups, Source};
 use tlsrpt_outbound::{Client, ClientOptions, Reach, ResolverOptions, resolver};
 use tlsrpt_query::{AdminKey, Adoption, Claims, Courier, Erasures, Fates, Notifications, Parts, Query, QueryMetrics, Retention, Verdicts};
 use tlsrpt_record::{AUDIT, NORMALIZED, REGISTRY, SUBMISSIONS};
@@ -83,6 +84,14 @@ pub(super) async fn start(
         notifications.run(shutdown).await;
         Ok(())
     });
+    let backups = match &process.embedded_log {
+        Some(log) if config.is_embedded() => {
+            let source =
+                Source { data_dir: config.data_dir.clone(), log: Arc::clone(log), store: store.clone(), registry: Arc::clone(&registry) };
+            Some(Backups::new(config.backups_dir()?, source))
+        }
+        _ => None,
+    };
     let parts = Parts {
         store,
         registry,
@@ -92,6 +101,7 @@ pub(super) async fn start(
         checker: publication::checker(config)?,
         receiver: publication::receiver(config),
         courier,
+        backups,
         metrics,
         tracer: process.tracer.clone(),
     };
