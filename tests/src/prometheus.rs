@@ -146,7 +146,8 @@ impl Prometheus {
                 "query_range"
             }
         };
-        let asked = self.http.get(format!("{}/api/v1/{path}", self.url)).query(&parameters).send().await.map_err(|error| format!("{error:?}"))?;
+        let asked =
+            self.http.get(format!("{}/api/v1/{path}", self.url)).query(&parameters).send().await.map_err(|error| format!("{error:?}"))?;
         let answer: Value = asked.json().await.map_err(|error| format!("{error:?}"))?;
         if answer["status"] != "success" {
             return Err(answer.to_string());
