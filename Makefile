@@ -13,7 +13,7 @@ BROKERS ?= 1
 # How long make chaos goes round at least.
 MINUTES ?= 20
 
-.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis go build unit-tests helm deploy-schemas
+.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis clickhouse-go clickhouse-connect grafana-schema pictures go helm deploy-schemas systemd build unit-tests
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,7 +31,7 @@ kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a
 # The binaries that the suites start are built with the tests, in one selection: by themselves they would choose other features
 # of the same dependencies, which would all be built twice. The suites wait more than they work, so two go side by side; the output
 # of each comes in one piece when it is done.
-test: setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis helm deploy-schemas lint-code ## run every test
+test: setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis clickhouse-go clickhouse-connect grafana-schema helm deploy-schemas systemd lint-code ## run every test
 	$(CARGO) build --locked --workspace --bins --tests
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=2 $(SUITES)
 
@@ -80,8 +80,11 @@ kafka-jars: ## fetch the Kafka broker (pinned, checked, cached outside the check
 mail-peers: ## fetch the mail servers and clients that the tests speak to (checked, cached outside the checkout, not installed)
 	@scripts/fetch-mail-peers
 
-prometheus: ## fetch the Prometheus that the tests let scrape the service (checked, cached outside the checkout, not installed)
+prometheus: ## fetch the Prometheus and Alertmanager that the tests let watch the service (checked, cached outside the checkout, not installed)
 	@scripts/fetch-prometheus
+
+systemd: ## fetch systemd-analyze, which checks the units (checked, cached outside the checkout, not installed)
+	@scripts/fetch-systemd
 
 typescript: setup ## fetch the TypeScript compiler that checks the examples of docs/clients.md (pinned, checked, cached outside the checkout)
 	@scripts/fetch-typescript
@@ -100,3 +103,16 @@ deploy-schemas: setup ## fetch the schemas that the chart and the compose file a
 
 go: setup ## find Go, or fetch it where there is none (pinned, checked, cached outside the checkout)
 	@scripts/fetch-go
+
+clickhouse-go: ## build the program that asks the database as Grafana does (pinned, checked, cached outside the checkout)
+	@scripts/fetch-clickhouse-go
+
+clickhouse-connect: setup ## fetch clickhouse-connect, which asks the database as notebooks do (pinned, checked, cached outside the checkout)
+	@scripts/fetch-clickhouse-connect
+
+grafana-schema: ## build the program that holds dashboards against Grafana's schema (pinned, checked, cached outside the checkout)
+	@scripts/fetch-grafana-schema
+
+pictures: setup libchdb prometheus ## draw the dashboards of docs/grafana.md from the demo's data
+	$(CARGO) build --locked --workspace --bins --tests
+	TLSRPT_PICTURES_DIR=docs/grafana TLSRPT_PICTURES_SECONDS=180 $(CARGO) test --locked --workspace --test deploy every_panel -- --nocapture

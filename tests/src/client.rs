@@ -29,6 +29,11 @@ impl Caller {
         Self { http, url, key }
     }
 
+    /// The base.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Sends a request and reads its answer.
     ///
     /// # Panics

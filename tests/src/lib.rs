@@ -14,15 +14,18 @@
     reason = "a test fails by a panic that says what was found"
 )]
 
+mod alertmanager;
 mod answer;
 mod client;
 mod disk;
 mod encoding;
+pub mod grafana;
 pub mod helm;
 mod ledger;
 mod log_lines;
 mod mail;
 mod oidc_provider;
+mod otlp;
 mod prometheus;
 mod proxy;
 mod reckoning;
@@ -33,10 +36,13 @@ mod schemathesis;
 mod sent;
 mod service;
 mod submissions;
+mod tools;
 mod typescript;
 mod wait;
+mod watch;
 pub mod yaml;
 
+pub use alertmanager::{Alertmanager, alertmanager_tool};
 pub use answer::Answer;
 pub use client::{Caller, Operator, Sender, TenantAccess, http_client};
 pub use disk::Disk;
@@ -45,7 +51,8 @@ pub use ledger::{Ledger, caught_up, settled};
 pub use log_lines::LogLines;
 pub use mail::{MailClient, taken};
 pub use oidc_provider::{OidcCertificate, OidcProvider};
-pub use prometheus::Prometheus;
+pub use otlp::{OtlpReceiver, SeenSpan};
+pub use prometheus::{Prometheus, promtool};
 pub use proxy::{Network, Proxy, free_address};
 pub use reckoning::{Expected, Misses, reckon, shown, unreadable};
 pub use reports::{Detail, Generator, Policy, Report, Size, Totals, reported_day, today, wide_period};
@@ -53,5 +60,7 @@ pub use schemathesis::Schemathesis;
 pub use sent::{Said, Sent, SharedSent};
 pub use service::{Role, Service, Setup, binary, program};
 pub use submissions::{AdminSubmission, all_submissions, fate_of};
+pub use tools::{go_program, python_environment};
 pub use typescript::compile;
 pub use wait::until;
+pub use watch::Watch;

@@ -1,9 +1,10 @@
 //! The numbers of the rule.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How long a domain has to wait between the steps, in days, and on how much a step may rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rule {
     /// Days of reports without a policy before `testing`.

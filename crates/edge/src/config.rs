@@ -3,10 +3,11 @@
 use std::{num::NonZeroU32, path::PathBuf};
 
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The receivers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EdgeConfig {
     /// What every receiver keeps to.
@@ -22,7 +23,7 @@ pub struct EdgeConfig {
 }
 
 /// What every receiver keeps to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct IntakeConfig {
     /// Largest submission, as received.
@@ -38,7 +39,7 @@ pub struct IntakeConfig {
 }
 
 /// The spool: where submissions go while the log is away.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SpoolConfig {
     /// Bytes that may be spooled and not yet be in the log; beyond it senders are told to come back. 0 turns the spool off:
@@ -50,7 +51,7 @@ pub struct SpoolConfig {
 }
 
 /// How often one peer may come, and one address be written to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateConfig {
     /// Requests a second of one IPv4 address or one IPv6 /64, in the long run.
@@ -62,11 +63,12 @@ pub struct RateConfig {
     /// Submissions to one reporting address at once.
     pub per_address_burst: NonZeroU32,
     /// Networks whose peers no rate and no connection limit per peer applies to.
+    #[schemars(with = "Vec<String>")]
     pub exempt_networks: Vec<IpNet>,
 }
 
 /// TLS of the receivers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TlsConfig {
     /// How often the certificate's files are looked at for a change.
@@ -76,7 +78,7 @@ pub struct TlsConfig {
 }
 
 /// The HTTPS receiver.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpsConfig {
     /// Longest wait for the first request's head.
@@ -100,7 +102,7 @@ pub struct HttpsConfig {
 }
 
 /// The SMTP receiver. The largest mail is `intake.submission_max_bytes`; a line of text in it may be as long.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SmtpConfig {
     /// Longest wait for a whole command (RFC 5321 4.5.3.2.7).
@@ -126,6 +128,7 @@ pub struct SmtpConfig {
     /// Connections at once from one IPv4 address or one IPv6 /64.
     pub connections_per_ip_max: usize,
     /// Networks of load balancers: connections from there, and from nowhere else, begin with a PROXY protocol header.
+    #[schemars(with = "Vec<String>")]
     pub proxy_networks: Vec<IpNet>,
     /// Longest wait for that header.
     pub proxy_timeout_ms: u64,

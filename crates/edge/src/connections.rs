@@ -35,6 +35,9 @@ pub(crate) enum NoPlace {
 }
 
 impl NoPlace {
+    /// Every code that [`NoPlace::reason`] gives.
+    pub(crate) const REASONS: [&'static str; 2] = ["connections", "peer-connections"];
+
     /// The stable code that metrics carry.
     pub(crate) fn reason(self) -> &'static str {
         match self {

@@ -11,10 +11,10 @@ use std::{
 
 use bytes::Bytes;
 use tlsrpt_log::{Log, ProduceError, Producer, Record};
-use tlsrpt_record::{Channel, MailFacts, SUBMISSIONS, Submission, SubmissionId, TenantId};
+use tlsrpt_record::{Channel, MailFacts, SUBMISSIONS, Submission, SubmissionId, TenantId, set_traceparent};
 use tlsrpt_registry::Registry;
 use tlsrpt_report::Trust;
-use tlsrpt_telemetry::Dependency;
+use tlsrpt_telemetry::{Dependency, otlp::Tracer};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
     peer::Peer,
     rate::Rates,
     refusal::Refusal,
+    spans,
     spool::Spool,
 };
 
@@ -45,6 +46,7 @@ pub struct Intake {
     log_is_away: AtomicBool,
     pub(crate) bytes: BytesInFlight,
     pub(crate) metrics: Metrics,
+    pub(crate) tracer: Tracer,
 }
 
 /// A payload and what is known beside it.
@@ -60,7 +62,8 @@ pub(crate) struct Received {
 }
 
 impl Intake {
-    /// Declares the submissions topic; with a spool, begins to send what is in it to the log.
+    /// Declares the submissions topic; with a spool, begins to send what is in it to the log. `tracer` decides which submissions are
+    /// traced.
     ///
     /// # Errors
     /// [`EdgeError::Topic`].
@@ -70,6 +73,7 @@ impl Intake {
         registry: Arc<Registry>,
         metrics: Metrics,
         spool: Option<Spool>,
+        tracer: Tracer,
     ) -> Result<Arc<Self>, EdgeError> {
         log.declare(&SUBMISSIONS).await.map_err(EdgeError::Topic)?;
         if let Some(spool) = &spool {
@@ -84,6 +88,7 @@ impl Intake {
             spool,
             log_is_away: AtomicBool::new(false),
             metrics,
+            tracer,
         });
         let forgetting = Arc::downgrade(&intake);
         tokio::spawn(async move {
@@ -154,24 +159,29 @@ impl Intake {
         let Received { address, remote_ip, content_type, trust, mail, payload } = received;
         let id = SubmissionId::now();
         let bytes = payload.len();
-        counters.received_bytes.inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
         let submission = Submission { id, channel, address, remote_ip, content_type, trust, mail, replay: false, payload };
         let handed_over = Instant::now();
-        let answer = self.append(submission.into_record()).await;
+        let span = spans::send(id, bytes);
+        let mut record = submission.into_record();
+        // What travels beside a payload has room for it.
+        set_traceparent(&mut record, span.traceparent(), usize::MAX);
+        let answer = span.cover(self.append(record)).await;
         self.metrics.ack_seconds.observe(handed_over.elapsed().as_secs_f64());
-        match answer {
+        let refusal = match answer {
             Ok(()) => {
                 counters.acknowledged.inc();
-                Ok(id)
+                return Ok(id);
             }
             Err(ProduceError::TooLarge { bytes_max, .. }) => {
-                Err(Refusal::TooLarge { found_bytes: u64::try_from(bytes).ok(), max_bytes: bytes_max })
+                Refusal::TooLarge { found_bytes: u64::try_from(bytes).ok(), max_bytes: bytes_max }
             }
             // The log bounds what is in flight as the edge does: too many at once is no failure.
-            Err(ProduceError::Full) => Err(self.no_room()),
-            Err(ProduceError::Unknown) => Err(Refusal::NoAck { wait: self.retry_after() }),
-            Err(_) => Err(Refusal::LogUnavailable { wait: self.retry_after() }),
-        }
+            Err(ProduceError::Full) => self.no_room(),
+            Err(ProduceError::Unknown) => Refusal::NoAck { wait: self.retry_after() },
+            Err(_) => Refusal::LogUnavailable { wait: self.retry_after() },
+        };
+        spans::refused(&span, &refusal);
+        Err(refusal)
     }
 
     async fn append(&self, record: Record) -> Result<(), ProduceError> {
@@ -182,7 +192,10 @@ impl Intake {
         let ack = self.producer.send(SUBMISSIONS.name, record);
         let answer = tokio::time::timeout(patience, ack).await.unwrap_or(Err(ProduceError::Unknown));
         match &answer {
-            Ok(_) => self.log_answers(),
+            Ok(position) => {
+                spans::logged(*position);
+                self.log_answers();
+            }
             Err(ProduceError::TooLarge { .. } | ProduceError::Full) => {}
             Err(error) => self.log_fails(error),
         }

@@ -25,6 +25,7 @@ mod peer;
 mod rate;
 mod refusal;
 mod smtp;
+mod spans;
 mod spool;
 mod tls;
 
@@ -35,4 +36,4 @@ pub use intake::Intake;
 pub use metrics::Metrics;
 pub use smtp::{LmtpAddress, LmtpAddressError, Smtp, SmtpListen, SmtpParts};
 pub use spool::Spool;
-pub use tls::{CertificateError, Tls};
+pub use tls::{CertificateError, Tls, chain_of_pair};

@@ -5,11 +5,18 @@ use std::sync::Arc;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use tlsrpt_record::Channel;
 
-use crate::spool::{Depth, DepthCollector};
+use crate::{
+    connections::NoPlace,
+    https::Problem,
+    refusal::Refusal,
+    smtp::{LISTENERS, Reply},
+    spool::{Depth, DepthCollector},
+};
 
 /// The edge's metrics.
 #[derive(Clone)]
 pub struct Metrics {
+    received: IntCounterVec,
     acknowledged: IntCounterVec,
     refused: IntCounterVec,
     received_bytes: IntCounterVec,
@@ -22,6 +29,8 @@ pub struct Metrics {
     pub(crate) in_flight_bytes: IntGauge,
     /// From handing a submission to the log to its answer, or the spool's.
     pub(crate) ack_seconds: Histogram,
+    /// Until when the certificate in use is valid, in seconds since 1970.
+    pub(crate) certificate_expiry: IntGauge,
     /// The spool's.
     pub(crate) spool: SpoolMetrics,
 }
@@ -39,12 +48,15 @@ pub(crate) struct SpoolMetrics {
     pub(crate) log_away: IntGauge,
 }
 
+/// What comes of STARTTLS.
+const STARTTLS_OUTCOMES: [&str; 2] = ["done", "failed"];
+
 /// One channel's counters, looked up once.
 pub(crate) struct ChannelMetrics {
     /// Submissions that the log holds.
     pub(crate) acknowledged: IntCounter,
-    /// Bytes of payloads.
-    pub(crate) received_bytes: IntCounter,
+    received: IntCounter,
+    received_bytes: IntCounter,
     refused: IntCounterVec,
     channel: Channel,
 }
@@ -89,7 +101,12 @@ impl Metrics {
             drained: counter("tlsrpt_edge_drained_total", "Spooled submissions that went on to the log")?,
             log_away: gauge("tlsrpt_edge_log_away", "1 while the log takes no submissions and they go to the spool, else 0")?,
         };
-        Ok(Self {
+        let metrics = Self {
+            received: counters(
+                "tlsrpt_edge_received_total",
+                "Submissions of which the payload came in whole, whatever is answered",
+                &["channel"],
+            )?,
             acknowledged: counters("tlsrpt_edge_acknowledged_total", "Submissions acknowledged to their sender", &["channel"])?,
             refused: counters("tlsrpt_edge_refused_total", "Requests and connections refused", &["channel", "reason"])?,
             received_bytes: counters("tlsrpt_edge_received_bytes_total", "Bytes of payloads received", &["channel"])?,
@@ -98,15 +115,38 @@ impl Metrics {
             smtp_starttls: counters("tlsrpt_edge_smtp_starttls_total", "STARTTLS commands by what came of them", &["outcome"])?,
             in_flight_requests: gauge("tlsrpt_edge_in_flight_requests", "Requests being answered")?,
             in_flight_bytes: gauge("tlsrpt_edge_in_flight_bytes", "Bytes of submissions being received or waiting for the log")?,
+            certificate_expiry: gauge(
+                "tlsrpt_edge_certificate_expiry_timestamp_seconds",
+                "Until when the certificate of the receivers is valid, Unix time; 0 when that cannot be told",
+            )?,
             ack_seconds,
             spool,
-        })
+        };
+        metrics.begin_at_zero();
+        Ok(metrics)
+    }
+
+    /// A counter that is there before it first counts shows its first step as a rise.
+    fn begin_at_zero(&self) {
+        for (channel, reasons) in [(Channel::Https, &Problem::REASONS[..]), (Channel::Smtp, &Reply::REASONS[..])] {
+            drop(self.channel(channel));
+            for reason in Refusal::REASONS.iter().chain(&NoPlace::REASONS).chain(reasons) {
+                self.refused.with_label_values(&[channel.as_str(), reason]);
+            }
+        }
+        for listener in LISTENERS {
+            self.smtp_sessions.with_label_values(&[listener]);
+        }
+        for outcome in STARTTLS_OUTCOMES {
+            self.smtp_starttls.with_label_values(&[outcome]);
+        }
     }
 
     /// The counters of one channel.
     pub(crate) fn channel(&self, channel: Channel) -> ChannelMetrics {
         ChannelMetrics {
             acknowledged: self.acknowledged.with_label_values(&[channel.as_str()]),
+            received: self.received.with_label_values(&[channel.as_str()]),
             received_bytes: self.received_bytes.with_label_values(&[channel.as_str()]),
             refused: self.refused.clone(),
             channel,
@@ -114,12 +154,12 @@ impl Metrics {
     }
 
     /// Counts an SMTP or LMTP session.
-    pub(crate) fn session(&self, listener: &str) {
+    pub(crate) fn session(&self, listener: &'static str) {
         self.smtp_sessions.with_label_values(&[listener]).inc();
     }
 
     /// Counts a STARTTLS.
-    pub(crate) fn starttls(&self, outcome: &str) {
+    pub(crate) fn starttls(&self, outcome: &'static str) {
         self.smtp_starttls.with_label_values(&[outcome]).inc();
     }
 
@@ -130,8 +170,14 @@ impl Metrics {
 }
 
 impl ChannelMetrics {
-    /// Counts a refusal.
-    pub(crate) fn refused(&self, reason: &str) {
+    /// Counts a submission whose payload of so many bytes came in whole, before anything is answered.
+    pub(crate) fn received(&self, bytes: usize) {
+        self.received.inc();
+        self.received_bytes.inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
+    /// Counts a refusal. A reason is a word of this program, so the number of series is bounded.
+    pub(crate) fn refused(&self, reason: &'static str) {
         self.refused.with_label_values(&[self.channel.as_str(), reason]).inc();
     }
 }

@@ -29,6 +29,10 @@ pub(crate) enum Refusal {
 const SHOWN_MAX_CHARS: usize = 80;
 
 impl Refusal {
+    /// Every code that [`Refusal::reason`] gives.
+    pub(crate) const REASONS: [&'static str; 9] =
+        ["unknown-address", "empty", "too-large", "unknown-form", "peer-rate", "address-rate", "no-room", "log-unavailable", "no-ack"];
+
     /// Nobody has this address.
     pub(crate) fn unknown_address(address: &str) -> Self {
         Self::UnknownAddress { address: address.chars().take(SHOWN_MAX_CHARS).collect() }

@@ -6,10 +6,11 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
+use prometheus::Histogram;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -54,14 +55,24 @@ pub trait Producer: Send + Sync {
 
 /// The promise of a durable append.
 #[derive(Debug)]
-pub struct Ack(oneshot::Receiver<Result<Position, ProduceError>>);
+pub struct Ack {
+    answer: oneshot::Receiver<Result<Position, ProduceError>>,
+    measured: Option<Measured>,
+}
+
+/// An append whose time is measured.
+#[derive(Debug)]
+struct Measured {
+    began: Instant,
+    seconds: Histogram,
+}
 
 impl Ack {
     /// A promise and the end that keeps it.
     #[must_use]
     pub fn pending() -> (oneshot::Sender<Result<Position, ProduceError>>, Self) {
-        let (sender, receiver) = oneshot::channel();
-        (sender, Self(receiver))
+        let (sender, answer) = oneshot::channel();
+        (sender, Self { answer, measured: None })
     }
 
     /// A promise that is kept or broken already.
@@ -72,12 +83,24 @@ impl Ack {
         let _ = sender.send(outcome);
         ack
     }
+
+    /// The same; `seconds` gets the time from `began` until the record was durable, when it becomes so and somebody waits for it.
+    pub(crate) fn measured(mut self, began: Instant, seconds: Histogram) -> Self {
+        self.measured = Some(Measured { began, seconds });
+        self
+    }
 }
 
 impl Future for Ack {
     type Output = Result<Position, ProduceError>;
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|answer| answer.unwrap_or(Err(ProduceError::Closed)))
+        let answer = Pin::new(&mut self.answer).poll(cx).map(|answer| answer.unwrap_or(Err(ProduceError::Closed)));
+        if let Poll::Ready(Ok(_)) = answer
+            && let Some(Measured { began, seconds }) = self.measured.take()
+        {
+            seconds.observe(began.elapsed().as_secs_f64());
+        }
+        answer
     }
 }
 
@@ -190,10 +213,12 @@ pub trait FencedWriter: Send {
 }
 
 /// How far a group is behind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lag {
     /// Records not committed.
     pub records: u64,
+    /// The same by partition, those of which nothing is left to commit included.
+    pub by_partition: BTreeMap<u32, u64>,
     /// When the log took the oldest of them, in milliseconds since 1970.
     pub oldest_appended_at_ms: Option<i64>,
 }

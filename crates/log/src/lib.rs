@@ -12,12 +12,14 @@ mod backend;
 mod embedded;
 mod error;
 mod kafka;
+mod metered;
 mod record;
 mod topic;
 
 pub use backend::{Ack, Batch, BatchLimits, Consumer, FencedWriter, Lag, Log, Positions, Producer, Reader};
-pub use embedded::{EmbeddedConfig, EmbeddedLog, EmbeddedStats};
+pub use embedded::{EmbeddedConfig, EmbeddedLog, EmbeddedStats, LogCopied, LogCopy};
 pub use error::{CommitError, ConsumeError, LogError, ProduceError};
-pub use kafka::{KafkaConfig, KafkaLog};
+pub use kafka::{KafkaConfig, KafkaLog, TopicFinding};
+pub use metered::{Metered, register_appends};
 pub use record::{Delivered, Position, Record};
 pub use topic::{Cleanup, Topic};

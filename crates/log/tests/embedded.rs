@@ -4,6 +4,8 @@
 
 #[path = "conformance/mod.rs"]
 mod conformance;
+#[path = "embedded/copy.rs"]
+mod copy;
 #[path = "embedded/directory.rs"]
 mod directory;
 #[path = "embedded/full_disk.rs"]
@@ -12,6 +14,8 @@ mod full_disk;
 mod gap;
 #[path = "embedded/lag_bytes.rs"]
 mod lag_bytes;
+#[path = "embedded/metered.rs"]
+mod metered;
 #[path = "embedded/trace.rs"]
 mod trace;
 

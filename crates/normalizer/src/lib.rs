@@ -11,6 +11,7 @@ mod metrics;
 mod normalize;
 mod origin;
 mod run;
+mod spans;
 
 pub use metrics::Metrics;
 pub use normalize::{

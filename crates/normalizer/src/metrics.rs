@@ -1,8 +1,10 @@
 //! The normalizer's metrics.
 
+use tlsrpt_record::REASON_UNREADABLE;
+use tlsrpt_report::{Reject, WarningCode};
 use tlsrpt_telemetry::prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
 
-use crate::normalize::Tally;
+use crate::normalize::{REASON_INTERNAL, REASON_OUTCOME_TOO_LARGE, Tally};
 
 /// The normalizer's metrics, each named in one place.
 #[derive(Clone)]
@@ -23,7 +25,10 @@ impl Metrics {
     pub fn register(registry: &Registry) -> Result<Self, tlsrpt_telemetry::prometheus::Error> {
         let metrics = Self {
             submissions: IntCounterVec::new(
-                Opts::new("tlsrpt_normalizer_submissions_total", "Submissions worked on, redeliveries included, by outcome"),
+                Opts::new(
+                    "tlsrpt_normalizer_submissions_total",
+                    "Submissions worked on, redeliveries included, by outcome: stored with rows, or rejected",
+                ),
                 &["outcome"],
             )?,
             warnings: IntCounterVec::new(Opts::new("tlsrpt_normalizer_warnings_total", "Warnings given, by code"), &["code"])?,
@@ -41,7 +46,21 @@ impl Metrics {
         registry.register(Box::new(metrics.rejects.clone()))?;
         registry.register(Box::new(metrics.batch.clone()))?;
         registry.register(Box::new(metrics.retries.clone()))?;
+        metrics.begin_at_zero();
         Ok(metrics)
+    }
+
+    /// A counter that is there before it first counts shows its first step as a rise.
+    fn begin_at_zero(&self) {
+        for outcome in ["stored", "rejected"] {
+            self.submissions.with_label_values(&[outcome]);
+        }
+        for code in WarningCode::ALL {
+            self.warnings.with_label_values(&[code.as_str()]);
+        }
+        for reason in Reject::CODES.iter().chain(&[REASON_INTERNAL, REASON_OUTCOME_TOO_LARGE, REASON_UNREADABLE]) {
+            self.rejects.with_label_values(&[reason]);
+        }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^52 records")]

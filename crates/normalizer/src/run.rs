@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tlsrpt_log::{
     Batch, BatchLimits, CommitError, ConsumeError, Consumer, Log, LogError, Position, Positions, ProduceError, Producer, Record,
@@ -13,7 +14,10 @@ use tlsrpt_log::{
 use tlsrpt_origin::Verifier;
 use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, NormalizedError, PoisonExceeded, PoisonRation, SUBMISSIONS, lost};
 use tlsrpt_report::Domain;
-use tlsrpt_telemetry::{Backoff, Dependency};
+use tlsrpt_telemetry::{
+    Backoff, Dependency,
+    otlp::{Span, Tracer, messaging},
+};
 use tokio::{
     runtime::Handle,
     task::{JoinError, JoinHandle},
@@ -21,13 +25,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    desk::{Desk, now},
+    desk::{Desk, Done, now},
     metrics::Metrics,
-    normalize::{Owners, Tally},
+    normalize::{Owners, Tally, Work},
 };
 
 /// How the normalizer works.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NormalizerConfig {
     /// Most submissions in a batch.
@@ -96,6 +100,8 @@ pub struct Parts<O> {
     pub metrics: Metrics,
     /// Whether the log lets the role work.
     pub health: Dependency,
+    /// What makes the spans of submissions that are traced.
+    pub tracer: Tracer,
 }
 
 /// Normalizes until `shutdown`, then finishes what it took.
@@ -107,12 +113,12 @@ pub async fn run<O: Owners + Send + Sync + 'static>(
     parts: Parts<O>,
     shutdown: CancellationToken,
 ) -> Result<(), NormalizerError> {
-    let Parts { log, record_max_bytes, owners, verifier, mail_hosts, metrics, health } = parts;
+    let Parts { log, record_max_bytes, owners, verifier, mail_hosts, metrics, health, tracer } = parts;
     let consumer = log.consumer(SUBMISSIONS.name, NORMALIZER_GROUP).await.map_err(NormalizerError::Open)?;
     let role = Role {
         consumer,
         producer: log.producer(),
-        desk: Arc::new(Desk { config, record_max_bytes, owners, verifier, mail_hosts }),
+        desk: Arc::new(Desk { config, record_max_bytes, owners, verifier, mail_hosts, tracer }),
         metrics,
         health,
         poison: PoisonRation::default(),
@@ -167,7 +173,7 @@ impl<O: Owners + Send + Sync + 'static> Role<O> {
                     tracing::error!(%error, "submissions were lost by the log before they were normalized; the ledger tells");
                     let first = Position { partition, offset: from };
                     let entry = lost(SUBMISSIONS.name, first, now(), &error.to_string()).encode(&[])?;
-                    append_all(&*self.producer, vec![entry], &self.metrics, &self.health).await?;
+                    append_all(&*self.producer, vec![(entry, Span::none())], &self.metrics, &self.health).await?;
                 }
                 Next::Batch(Err(error)) => {
                     tracing::warn!(%error, "the log cannot be read; trying again");
@@ -198,10 +204,12 @@ impl<O: Owners + Send + Sync + 'static> Role<O> {
     async fn take(&mut self, batch: Batch) -> Result<(), NormalizerError> {
         let positions = batch.positions();
         let (desk, runtime) = (Arc::clone(&self.desk), Handle::current());
-        let works = tokio::task::spawn_blocking(move || desk.work_on(&batch, &runtime)).await??;
-        let (records, tallies): (Vec<Record>, Vec<Tally>) = works.into_iter().map(|work| (work.record, work.tally)).unzip();
-        for tally in &tallies {
+        let done = tokio::task::spawn_blocking(move || desk.work_on(&batch, &runtime)).await??;
+        let (records, tallies): (Vec<(Record, Span)>, Vec<Tally>) =
+            done.into_iter().map(|Done { work: Work { record, tally }, sending }| ((record, sending), tally)).unzip();
+        for ((_, sending), tally) in records.iter().zip(&tallies) {
             if let Tally::Poison(reason) = tally {
+                let _within = sending.enter();
                 tracing::error!(reason, "a submission could not be worked on; it is kept as a reject");
                 self.poison.take(Instant::now())?;
             }
@@ -241,12 +249,19 @@ async fn oldest(
 }
 
 /// Appends all records and waits until they are durable, appending again what the log could not take.
-async fn append_all(producer: &dyn Producer, records: Vec<Record>, metrics: &Metrics, health: &Dependency) -> Result<(), NormalizerError> {
-    let appends: Vec<_> = records.into_iter().map(|record| (producer.send(NORMALIZED.name, record.clone()), record)).collect();
+async fn append_all(
+    producer: &dyn Producer,
+    records: Vec<(Record, Span)>,
+    metrics: &Metrics,
+    health: &Dependency,
+) -> Result<(), NormalizerError> {
+    let appends: Vec<_> =
+        records.into_iter().map(|(record, span)| (producer.send(NORMALIZED.name, record.clone()), record, span)).collect();
     let mut backoff = Backoff::default();
-    for (ack, record) in appends {
+    for (ack, record, span) in appends {
         let mut outcome = ack.await;
         while let Err(error) = outcome {
+            span.event("append tried again");
             match error {
                 ProduceError::TooLarge { .. } | ProduceError::NoTopic { .. } | ProduceError::Fenced | ProduceError::Closed => {
                     return Err(NormalizerError::Append(error));
@@ -261,6 +276,9 @@ async fn append_all(producer: &dyn Producer, records: Vec<Record>, metrics: &Met
             metrics.append_retried();
             tokio::time::sleep(backoff.next_wait()).await;
             outcome = producer.send(NORMALIZED.name, record.clone()).await;
+        }
+        if let Ok(position) = outcome {
+            messaging::stands_at(&span, position.partition, position.offset);
         }
         backoff.reset();
     }

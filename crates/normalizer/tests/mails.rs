@@ -11,7 +11,7 @@ use tlsrpt_record::{
     TenantId, WRITER_GROUP,
 };
 use tlsrpt_report::{Domain, Trust, UnixMillis};
-use tlsrpt_telemetry::{Health, prometheus::Registry};
+use tlsrpt_telemetry::{Health, otlp::Tracer, prometheus::Registry};
 use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 
@@ -216,6 +216,7 @@ async fn through(submissions: Vec<Submission>, origin: OriginConfig, config: Nor
         mail_hosts: Vec::new(),
         metrics: Metrics::register(&Registry::new()).unwrap(),
         health: Health::new().dependency("normalizer"),
+        tracer: Tracer::off(),
     };
     let role = tokio::spawn(run(config, parts, shutdown.clone()));
     let mut consumer = log.consumer(NORMALIZED.name, WRITER_GROUP).await.unwrap();

@@ -12,7 +12,7 @@ use tlsrpt_record::{
     TenantId, WRITER_GROUP,
 };
 use tlsrpt_report::{Domain, Trust, UnixMillis};
-use tlsrpt_telemetry::{Health, prometheus::Registry};
+use tlsrpt_telemetry::{Health, otlp::Tracer, prometheus::Registry};
 use tokio_util::sync::CancellationToken;
 
 /// Owners by exact domain; the domain `boom.example` makes the look-up panic, as a fault of ours would.
@@ -137,6 +137,7 @@ async fn start(records: impl IntoIterator<Item = Record>) -> Running {
         mail_hosts: Vec::new(),
         metrics: Metrics::register(&Registry::new()).unwrap(),
         health: Health::new().dependency("normalizer"),
+        tracer: Tracer::off(),
     };
     let role = tokio::spawn(run(NormalizerConfig::default(), parts, shutdown.clone()));
     Running { log, shutdown, role, _dir: dir }

@@ -2,11 +2,12 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tlsrpt_outbound::ResolverError;
 
 /// Configuration of the verifier.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OriginConfig {
     /// DNS servers that resolve for us, `ADDR:PORT`; without any the system's (`/etc/resolv.conf`).

@@ -30,6 +30,8 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
+    const ALL: [Self; 5] = [Self::Found, Self::NotFound, Self::Failed, Self::Silent, Self::Away];
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Found => "found",
@@ -80,7 +82,15 @@ impl Metrics {
         registry.register(Box::new(self.deferred.clone()))?;
         registry.register(Box::new(self.duration.clone()))?;
         registry.register(Box::new(self.lookups.clone()))?;
-        registry.register(Box::new(self.dns_away.clone()))
+        registry.register(Box::new(self.dns_away.clone()))?;
+        // A counter that is there before it first counts shows its first step as a rise.
+        for trust in Trust::ALL {
+            self.verdicts.with_label_values(&[trust.as_str()]);
+        }
+        for ended in Asked::ALL {
+            self.lookups.with_label_values(&[ended.as_str()]);
+        }
+        Ok(())
     }
 
     pub(crate) fn verdict(&self, trust: Trust, deferred: bool, seconds: f64) {

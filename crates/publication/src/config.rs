@@ -2,11 +2,12 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tlsrpt_outbound::{ClientError, ResolverError};
 
 /// Configuration of the looks at what domains publish.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PublicationConfig {
     /// DNS servers that resolve for us, `ADDR:PORT`; without any those of `origin`, or the system's.

@@ -325,6 +325,8 @@ mod tests {
             (Method::GET, "/v1/reports/{report_key}/raw", "report.raw"),
             (Method::PUT, "/v1/notifications/settings", "notification.settings"),
             (Method::DELETE, "/v1/notifications/settings", "notification.delete"),
+            (Method::POST, "/admin/v1/backups", "backup.create"),
+            (Method::DELETE, "/admin/v1/backups/{name}", "backup.delete"),
             (Method::POST, "/v1/notifications/test", "notification.test"),
             (Method::POST, "/v1/notifications/webhook/secret", "webhook.secret"),
         ] {

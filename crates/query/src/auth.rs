@@ -11,12 +11,14 @@ use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tlsrpt_advisor::Rule;
+use tlsrpt_backup::Backups;
 use tlsrpt_notify::Settings;
 use tlsrpt_publication::{Checker, Receiver};
 use tlsrpt_record::TenantId;
 use tlsrpt_registry::{ClaimedDomain, CommandError, Registry, Role, Scope, Scopes};
 use tlsrpt_report::{Domain, Trust};
 use tlsrpt_store::{Store, TenantQueries};
+use tlsrpt_telemetry::otlp::Span;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
@@ -92,6 +94,7 @@ struct Inner {
     checker: Checker,
     receiver: Receiver,
     courier: Courier,
+    backups: Option<Backups>,
     admin_key: Option<AdminKey>,
     uses: KeyUses,
     tokens: Option<Tokens>,
@@ -106,7 +109,7 @@ struct Inner {
 
 impl App {
     pub(crate) fn new(parts: parts::Parts, uses: KeyUses, audits: Audits, tokens: Option<Tokens>, config: QueryConfig) -> Self {
-        let parts::Parts { store, registry, log, admin_key, claims, checker, receiver, courier, metrics: _ } = parts;
+        let parts::Parts { store, registry, log, admin_key, claims, checker, receiver, courier, backups, metrics: _, tracer: _ } = parts;
         let semaphore = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
         Self(Arc::new(Inner {
             store,
@@ -116,6 +119,7 @@ impl App {
             checker,
             receiver,
             courier,
+            backups,
             admin_key,
             uses,
             tokens,
@@ -249,6 +253,9 @@ impl Support {
     pub(crate) fn courier(&self) -> &Courier {
         &self.0.0.courier
     }
+    pub(crate) fn backups(&self) -> Option<&Backups> {
+        self.0.0.backups.as_ref()
+    }
     pub(crate) fn pipeline(&self) -> &Pipeline {
         &self.0.0.pipeline
     }
@@ -314,7 +321,8 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, CommandError>> + Send + 'static,
 {
-    let outcome = tokio::spawn(command).await;
+    let span = Span::current();
+    let outcome = tokio::spawn(async move { span.cover(command).await }).await;
     outcome.map_err(|error| Problem::internal("run a command on the registry", &error))?.map_err(Problem::from)
 }
 

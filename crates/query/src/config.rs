@@ -3,13 +3,14 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tlsrpt_advisor::Rule;
 
 use crate::oidc::OidcConfig;
 
 /// Configuration of the query role.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueryConfig {
     /// Most connections at a time; more wait in the kernel's queue.
@@ -131,7 +132,7 @@ impl Default for QueryConfig {
 
 /// How often a key may ask, and how often one address may present a key that is none. A burst is what may come at once; it comes
 /// back at so many a second.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateConfig {
     /// Requests a second of one tenant's key.
@@ -147,6 +148,7 @@ pub struct RateConfig {
     /// Keys at once that are none, from one IPv4 address or IPv6 /64.
     pub failures_burst: NonZeroU32,
     /// Networks from which any number of keys may be presented.
+    #[schemars(with = "Vec<String>")]
     pub exempt_networks: Vec<IpNet>,
 }
 

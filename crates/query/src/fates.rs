@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use prometheus::{Error, IntGaugeVec, Opts, Registry};
+use prometheus::{Error, Registry};
 use tlsrpt_store::Store;
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::today, problem::chain};
+use crate::{clock::today, metrics::FateMetrics, problem::chain};
 
 /// Shortest wait between two looks.
 const INTERVAL_MIN: Duration = Duration::from_secs(15);
@@ -16,7 +16,7 @@ const SHARE: u32 = 20;
 /// The task that looks.
 pub struct Fates {
     store: Store,
-    submissions: IntGaugeVec,
+    metrics: FateMetrics,
 }
 
 impl Fates {
@@ -25,10 +25,7 @@ impl Fates {
     /// # Errors
     /// When the name is registered already.
     pub fn register(store: Store, registry: &Registry) -> Result<Self, Error> {
-        let opts = Opts::new("tlsrpt_query_submissions", "Submissions received this UTC day that are in the database, by fate.");
-        let submissions = IntGaugeVec::new(opts, &["fate"])?;
-        registry.register(Box::new(submissions.clone()))?;
-        Ok(Self { store, submissions })
+        Ok(Self { store, metrics: FateMetrics::register(registry)? })
     }
 
     /// Looks until `shutdown`; keeps the last figures while the database is away.
@@ -48,7 +45,7 @@ impl Fates {
                         ("unclaimed", fates.unclaimed),
                         ("rejected", fates.rejected),
                     ] {
-                        self.submissions.with_label_values(&[fate]).set(i64::try_from(count).unwrap_or(i64::MAX));
+                        self.metrics.submissions.with_label_values(&[fate]).set(i64::try_from(count).unwrap_or(i64::MAX));
                     }
                 }
                 // The writer and readiness say so louder.

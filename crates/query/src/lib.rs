@@ -48,6 +48,7 @@ mod request_scope;
 mod reuse;
 mod routes;
 mod server;
+mod spans;
 mod tenant_routes;
 mod verdicts;
 
@@ -56,7 +57,7 @@ pub use auth::{AdminKey, AdminKeyError};
 pub use config::{QueryConfig, RateConfig};
 pub use erasure::{Erasures, Retention};
 pub use fates::Fates;
-pub use metrics::QueryMetrics;
+pub use metrics::{QueryMetrics, register_metrics};
 pub use notifications::{Courier, CourierError, Notifications, NotificationsConfig, SmtpConfig, SmtpPassword, SmtpTls};
 pub use oidc::{Audience as TokenAudience, AudienceError as TokenAudienceError, Issuer, IssuerError, OidcConfig};
 pub use parts::Parts;

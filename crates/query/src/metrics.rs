@@ -1,8 +1,9 @@
 //! What the role counts about itself. Totals that users see come from the store, never from here.
 
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Error, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use tlsrpt_store::NoticeChannel;
 
-use crate::clock::now;
+use crate::{clock::now, oidc::OUTCOMES};
 
 /// The metrics of the query role.
 #[derive(Clone)]
@@ -17,6 +18,9 @@ pub struct QueryMetrics {
     pub(crate) oidc: OidcMetrics,
 }
 
+/// The route that needs no key and no database.
+const DESCRIPTION_PATH: &str = "/openapi.json";
+
 const DURATION_BUCKETS_SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0];
 
 impl QueryMetrics {
@@ -24,7 +28,7 @@ impl QueryMetrics {
     ///
     /// # Errors
     /// When one of the names is registered already.
-    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+    pub fn register(registry: &Registry) -> Result<Self, Error> {
         let metrics = Self {
             requests: IntCounterVec::new(
                 Opts::new("tlsrpt_query_requests_total", "Requests answered, by method, route and status."),
@@ -61,6 +65,9 @@ impl QueryMetrics {
         registry.register(Box::new(metrics.adoption_failures.clone()))?;
         registry.register(Box::new(metrics.adoption_duration.clone()))?;
         registry.register(Box::new(metrics.adoption_waiting_domains.clone()))?;
+        // A family without a series shows nothing: these are there before anybody asks.
+        metrics.requests.with_label_values(&["GET", DESCRIPTION_PATH, "200"]);
+        metrics.duration.with_label_values(&["GET", DESCRIPTION_PATH]);
         Ok(metrics)
     }
 
@@ -68,6 +75,160 @@ impl QueryMetrics {
     pub(crate) fn answered(&self, method: &'static str, route: &str, status: u16, seconds: f64) {
         self.requests.with_label_values(&[method, route, &status.to_string()]).inc();
         self.duration.with_label_values(&[method, route]).observe(seconds);
+    }
+}
+
+/// Registers all metrics of the role, as its parts do when they are made: for a table of what there is.
+///
+/// # Errors
+/// When one of the names is registered already.
+pub fn register_metrics(registry: &Registry) -> Result<(), Error> {
+    QueryMetrics::register(registry)?;
+    FateMetrics::register(registry)?;
+    VerdictMetrics::register(registry)?;
+    ErasureMetrics::register(registry)?;
+    RetentionMetrics::register(registry)?;
+    NotificationMetrics::register(registry)?;
+    Ok(())
+}
+
+/// A counter that is there before it first counts shows its first step as a rise.
+fn begin_at_zero<const LABELS: usize>(counters: &IntCounterVec, values: impl IntoIterator<Item = [&'static str; LABELS]>) {
+    for labels in values {
+        counters.with_label_values(&labels);
+    }
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, Error> {
+    let counter = IntCounter::new(name, help)?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, Error> {
+    let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(counters.clone()))?;
+    Ok(counters)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, Error> {
+    let gauge = IntGauge::new(name, help)?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
+}
+
+/// Of today's submissions.
+pub(crate) struct FateMetrics {
+    pub(crate) submissions: IntGaugeVec,
+}
+
+impl FateMetrics {
+    const FATES: [&'static str; 4] = ["stored", "duplicate", "unclaimed", "rejected"];
+
+    pub(crate) fn register(registry: &Registry) -> Result<Self, Error> {
+        let opts = Opts::new("tlsrpt_query_submissions", "Submissions received this UTC day that are in the database, by fate.");
+        let submissions = IntGaugeVec::new(opts, &["fate"])?;
+        registry.register(Box::new(submissions.clone()))?;
+        for fate in Self::FATES {
+            submissions.with_label_values(&[fate]);
+        }
+        Ok(Self { submissions })
+    }
+}
+
+/// Of mails whose verdict was deferred.
+pub(crate) struct VerdictMetrics {
+    pub(crate) due: IntGauge,
+    pub(crate) retries: IntCounter,
+}
+
+impl VerdictMetrics {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, Error> {
+        Ok(Self {
+            due: gauge(
+                registry,
+                "tlsrpt_query_deferred_verdicts_due",
+                "Mails whose verdict is deferred and that the last look found due for another try.",
+            )?,
+            retries: counter(
+                registry,
+                "tlsrpt_query_deferred_verdict_retries_total",
+                "Mails sent through again, since the verdict on their origin was deferred.",
+            )?,
+        })
+    }
+}
+
+/// Of the erasures of tenants.
+pub(crate) struct ErasureMetrics {
+    pub(crate) waiting: IntGauge,
+    pub(crate) failures: IntCounter,
+}
+
+impl ErasureMetrics {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, Error> {
+        Ok(Self {
+            waiting: gauge(registry, "tlsrpt_query_erasures_waiting", "Deleted tenants of which something may be left.")?,
+            failures: counter(registry, "tlsrpt_query_erasure_failures_total", "Steps of erasures that failed and are tried again.")?,
+        })
+    }
+}
+
+/// Of tenants' own retention.
+pub(crate) struct RetentionMetrics {
+    pub(crate) rows: IntCounter,
+}
+
+impl RetentionMetrics {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, Error> {
+        Ok(Self { rows: counter(registry, "tlsrpt_query_retention_rows_total", "Report rows removed by the retention of their tenant.")? })
+    }
+}
+
+/// Of what tenants are told.
+pub(crate) struct NotificationMetrics {
+    pub(crate) noted: IntCounter,
+    pub(crate) due: IntGauge,
+    deliveries: IntCounterVec,
+    failures: IntCounterVec,
+}
+
+impl NotificationMetrics {
+    const OUTCOMES: [&'static str; 3] = ["delivered", "given-up", "failed"];
+    const LOOKS: [&'static str; 3] = ["notice", "deliver", "tenant"];
+
+    pub(crate) fn register(registry: &Registry) -> Result<Self, Error> {
+        let metrics = Self {
+            noted: counter(registry, "tlsrpt_query_notices_total", "Conditions that began, of which a tenant is told.")?,
+            due: gauge(registry, "tlsrpt_query_notice_deliveries_due", "Deliveries of notices that the last look found due.")?,
+            deliveries: counters(
+                registry,
+                "tlsrpt_query_notice_deliveries_total",
+                "Tries to deliver a notice, by channel and outcome.",
+                &["channel", "outcome"],
+            )?,
+            failures: counters(
+                registry,
+                "tlsrpt_query_notification_failures_total",
+                "Looks that failed and are tried again, by what they do.",
+                &["look"],
+            )?,
+        };
+        for channel in [NoticeChannel::Webhook, NoticeChannel::Mail] {
+            begin_at_zero(&metrics.deliveries, Self::OUTCOMES.map(|outcome| [channel.as_str(), outcome]));
+        }
+        begin_at_zero(&metrics.failures, Self::LOOKS.map(|look| [look]));
+        Ok(metrics)
+    }
+
+    /// Counts a try.
+    pub(crate) fn tried(&self, channel: NoticeChannel, outcome: &'static str) {
+        self.deliveries.with_label_values(&[channel.as_str(), outcome]).inc();
+    }
+
+    /// Counts a look that failed.
+    pub(crate) fn failed(&self, look: &'static str) {
+        self.failures.with_label_values(&[look]).inc();
     }
 }
 
@@ -81,7 +242,7 @@ pub(crate) struct OidcMetrics {
 }
 
 impl OidcMetrics {
-    fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+    fn register(registry: &Registry) -> Result<Self, Error> {
         let metrics = Self {
             tokens: IntCounterVec::new(
                 Opts::new("tlsrpt_query_oidc_tokens_total", "Tokens presented on tenants' routes, by what became of them."),
@@ -101,6 +262,8 @@ impl OidcMetrics {
         registry.register(Box::new(metrics.looks.clone()))?;
         registry.register(Box::new(metrics.keys.clone()))?;
         registry.register(Box::new(metrics.keys_seen.clone()))?;
+        begin_at_zero(&metrics.tokens, OUTCOMES.map(|outcome| [outcome]));
+        begin_at_zero(&metrics.looks, [["ok"], ["failed"]]);
         Ok(metrics)
     }
 

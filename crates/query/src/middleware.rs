@@ -8,20 +8,21 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use tlsrpt_telemetry::otlp::Tracer;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
     metrics::QueryMetrics,
     request_scope::{Peer, RequestScope},
-    reuse,
+    reuse, spans,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives the request an id, logs it, counts it, and sets the headers that every answer has. Neither keys nor query strings are
+/// Gives the request an id, traces it when chance has it, logs it, counts it, and sets the headers that every answer has. Neither keys nor query strings are
 /// logged: the route's pattern is.
-pub(crate) async fn observe(State(metrics): State<QueryMetrics>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State((metrics, tracer)): State<(QueryMetrics, Tracer)>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = Uuid::now_v7().hyphenated().to_string();
     let method = method_name(request.method());
@@ -29,16 +30,18 @@ pub(crate) async fn observe(State(metrics): State<QueryMetrics>, mut request: Re
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let scope = RequestScope::new(id.clone(), request.extensions().get::<Peer>().copied());
     request.extensions_mut().insert(scope.clone());
+    let traced = spans::request(&tracer, method, route, &id, request.headers());
     let span = tracing::error_span!("request", id, method, route);
 
     metrics.in_flight.inc();
     let in_flight = metrics.in_flight.clone();
     // Also when the client goes away and this future is dropped.
     let counted = Dropped(move || in_flight.dec());
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = traced.cover(next.run(request).instrument(span.clone())).await;
     drop(counted);
 
     let elapsed = started.elapsed();
+    spans::answered(&traced, response.status());
     let status = response.status().as_u16();
     metrics.answered(method, route, status, elapsed.as_secs_f64());
     span.in_scope(|| tracing::debug!(status, elapsed_us = elapsed.as_micros(), "answered"));

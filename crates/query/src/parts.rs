@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use tlsrpt_backup::Backups;
 use tlsrpt_log::Log;
 use tlsrpt_publication::{Checker, Receiver};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
+use tlsrpt_telemetry::otlp::Tracer;
 
 use crate::{adoption::Claims, auth::AdminKey, metrics::QueryMetrics, notifications::Courier};
 
@@ -27,6 +29,10 @@ pub struct Parts {
     pub receiver: Receiver,
     /// Takes test notices to tenants; give the same to [`Notifications`](crate::Notifications).
     pub courier: Courier,
+    /// Backups of the data directory; none where log or database are servers.
+    pub backups: Option<Backups>,
     /// What is counted.
     pub metrics: QueryMetrics,
+    /// What makes the spans of requests that are traced.
+    pub tracer: Tracer,
 }

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use tlsrpt_log::{Log, LogError, ProduceError};
-use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, SUBMISSIONS, Submission, WRITER_GROUP};
+use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, SUBMISSIONS, Submission, WRITER_GROUP, set_traceparent};
 use tlsrpt_report::{Day, UnixMillis};
+
+use crate::spans;
 
 /// The pipeline as the operator's routes see it.
 pub(crate) struct Pipeline {
@@ -88,6 +90,12 @@ impl Pipeline {
 
     /// Puts a submission before the normalizer; when it answers, the log holds it.
     pub(crate) async fn submit(&self, submission: Submission) -> Result<(), ProduceError> {
-        self.log.producer().send(SUBMISSIONS.name, submission.into_record()).await.map(drop)
+        let span = spans::send(submission.id);
+        let mut record = submission.into_record();
+        // What travels beside a payload has room for it.
+        set_traceparent(&mut record, span.traceparent(), usize::MAX);
+        let position = self.log.producer().send(SUBMISSIONS.name, record).await?;
+        spans::logged(&span, position);
+        Ok(())
     }
 }

@@ -72,6 +72,8 @@ kinds! {
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed": "The path does not take this method",
     TenantTaken = CONFLICT "tenant-taken": "The tenant exists already",
     DomainTaken = CONFLICT "domain-taken": "The domain belongs to another tenant",
+    BackupRunning = CONFLICT "backup-running": "A backup is being taken",
+    BackupUnavailable = CONFLICT "backup-unavailable": "This service has nothing to back up",
     PublicSuffix = UNPROCESSABLE_ENTITY "public-suffix": "A public suffix cannot be claimed",
     QueryTooLarge = UNPROCESSABLE_ENTITY "query-too-large": "The query is larger than its limits allow",
     PayloadTooLarge = UNPROCESSABLE_ENTITY "payload-too-large": "The payload is larger than the log takes",

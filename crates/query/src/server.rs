@@ -136,7 +136,7 @@ fn prepared(stream: TcpStream) -> TokioIo<TcpStream> {
 }
 
 fn router(config: &QueryConfig, parts: Parts, uses: KeyUses, tokens: Option<Tokens>) -> Router {
-    let (metrics, audits) = (parts.metrics.clone(), Audits::new(Arc::clone(&parts.log)));
+    let (observed, audits) = ((parts.metrics.clone(), parts.tracer.clone()), Audits::new(Arc::clone(&parts.log)));
     let app = App::new(parts, uses, audits.clone(), tokens, config.clone());
     let admission = Admission::new(config);
     // Here and not in the handlers, so that no route is forgotten.
@@ -158,6 +158,6 @@ fn router(config: &QueryConfig, parts: Parts, uses: KeyUses, tokens: Option<Toke
         // Lengths tell nothing here (BREACH): that needs somebody who makes a victim's browser ask with a secret that it adds by
         // itself, and a key is put into its header by the program that asks.
         .layer(CompressionLayer::new().gzip(true).zstd(true))
-        .layer(from_fn_with_state(metrics, observe))
+        .layer(from_fn_with_state(observed, observe))
         .with_state(app)
 }

@@ -10,13 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use prometheus::{Error, IntCounter, IntGauge, Registry};
+use prometheus::{Error, Registry};
 use tlsrpt_log::{Log, ProduceError};
 use tlsrpt_record::SubmissionId;
 use tlsrpt_store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::now, config::QueryConfig, pending::Pipeline, problem::chain};
+use crate::{clock::now, config::QueryConfig, metrics::VerdictMetrics, pending::Pipeline, problem::chain};
 
 /// The task and what it works with.
 pub struct Verdicts {
@@ -25,8 +25,7 @@ pub struct Verdicts {
     interval: Duration,
     retry: Duration,
     submissions_max: usize,
-    due: IntGauge,
-    retries: IntCounter,
+    metrics: VerdictMetrics,
 }
 
 /// A look that could not be finished.
@@ -44,24 +43,14 @@ impl Verdicts {
     /// # Errors
     /// When a name is registered already.
     pub fn register(store: Store, log: Arc<dyn Log>, config: &QueryConfig, registry: &Registry) -> Result<Self, Error> {
-        let task = Self {
+        Ok(Self {
             store,
             pipeline: Pipeline::new(log),
             interval: config.deferred_interval(),
             retry: config.deferred_retry(),
             submissions_max: config.deferred_max_submissions.max(1),
-            due: IntGauge::new(
-                "tlsrpt_query_deferred_verdicts_due",
-                "Mails whose verdict is deferred and that the last look found due for another try.",
-            )?,
-            retries: IntCounter::new(
-                "tlsrpt_query_deferred_verdict_retries_total",
-                "Mails sent through again, since the verdict on their origin was deferred.",
-            )?,
-        };
-        registry.register(Box::new(task.due.clone()))?;
-        registry.register(Box::new(task.retries.clone()))?;
-        Ok(task)
+            metrics: VerdictMetrics::register(registry)?,
+        })
     }
 
     /// Looks until `shutdown`.
@@ -100,13 +89,13 @@ impl Verdicts {
         let mut due = self.store.deferred(now(), retry_ms, limit).await?;
         due.retain(|id| !sent.contains_key(id));
         due.truncate(self.submissions_max);
-        self.due.set(i64::try_from(due.len()).unwrap_or(i64::MAX));
+        self.metrics.due.set(i64::try_from(due.len()).unwrap_or(i64::MAX));
         let mut count = 0;
         for id in due {
             // None when its payload was removed meanwhile.
             if let Some(submission) = self.store.submission_raw(id).await? {
                 self.pipeline.replay(submission).await?;
-                self.retries.inc();
+                self.metrics.retries.inc();
                 count += 1;
             }
             sent.insert(id, Instant::now());

@@ -10,6 +10,7 @@ mod poison;
 mod submission;
 mod tenant;
 mod topics;
+mod trace;
 
 pub use audit::{AUDIT_FORMAT, AUDIT_TEXT_MAX_BYTES, ActorKind, AuditEntry, AuditError};
 pub use content::Content;
@@ -19,3 +20,7 @@ pub use poison::{POISON_MAX, POISON_WINDOW, PoisonExceeded, PoisonRation, REASON
 pub use submission::{Channel, MailFacts, Origin, Submission, SubmissionError};
 pub use tenant::{TENANT_ID_MAX_BYTES, TenantId, TenantIdError};
 pub use topics::{AUDIT, AUDIT_GROUP, NORMALIZED, NORMALIZER_GROUP, RECORD_MAX_BYTES, REGISTRY, SUBMISSIONS, WRITER_GROUP};
+pub use trace::{
+    ATTRIBUTE_CHANNEL, ATTRIBUTE_OUTCOME, ATTRIBUTE_PAYLOAD_BYTES, ATTRIBUTE_REJECT_REASON, ATTRIBUTE_ROWS, ATTRIBUTE_SUBMISSION,
+    set_traceparent, traceparent,
+};

@@ -7,7 +7,7 @@ use proptest::{prelude::*, sample::select};
 use tlsrpt_log::Record;
 use tlsrpt_record::{
     AUDIT_FORMAT, AUDIT_TEXT_MAX_BYTES, ActorKind, AuditEntry, AuditError, Channel, FailureRecord, MailFacts, MailRecord,
-    NORMALIZED_FORMAT, Normalized, NormalizedError, Origin, Outcome, PolicyRecord, Submission, SubmissionId,
+    NORMALIZED_FORMAT, Normalized, NormalizedError, Origin, Outcome, PolicyRecord, Submission, SubmissionId, set_traceparent, traceparent,
 };
 use tlsrpt_report::{Day, Period, PolicyClass, PolicyMode, ReportKey, ResultType, Trust, UnixMillis, UnixSeconds};
 
@@ -147,6 +147,40 @@ fn a_header_that_is_not_known_is_passed_over_and_one_that_is_missing_is_named() 
     assert_eq!(Submission::from_record(&record).unwrap(), submission);
     record.headers.retain(|(name, _)| name != "channel");
     assert_eq!(Submission::from_record(&record).unwrap_err().header, "channel");
+}
+
+/// The header that a traced record has had since there are traces (W3C Trace Context 3.2.2).
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+#[test]
+fn a_record_is_the_same_with_a_trace_and_without() {
+    let mut submitted = Submission::imported(UnixMillis(1_790_000_000_123), None, Bytes::from_static(b"{}")).into_record();
+    let mut normalized = mailed().encode(b"payload").unwrap();
+    let (submission, value) = (Submission::from_record(&submitted).unwrap(), normalized.value.clone());
+    for record in [&mut submitted, &mut normalized] {
+        assert_eq!(traceparent(record), None);
+        set_traceparent(record, Some(TRACEPARENT.to_owned()), usize::MAX);
+        assert_eq!(record.header("traceparent").map(|value| &value[..]), Some(TRACEPARENT.as_bytes()));
+        assert_eq!(traceparent(record), Some(TRACEPARENT.as_bytes()));
+    }
+    assert_eq!(Submission::from_record(&submitted).unwrap(), submission);
+    assert_eq!(normalized.value, value);
+    // A trace that is handed on takes the place of the one before.
+    set_traceparent(&mut submitted, Some("next".to_owned()), usize::MAX);
+    assert_eq!(submitted.headers.iter().filter(|(name, _)| name == "traceparent").count(), 1);
+    set_traceparent(&mut submitted, None, usize::MAX);
+    assert_eq!(traceparent(&submitted), None);
+}
+
+#[test]
+fn a_trace_never_makes_a_record_larger_than_the_log_takes() {
+    let plain = mailed().encode(b"payload").unwrap();
+    let whole = plain.size_bytes() + "traceparent".len() + TRACEPARENT.len();
+    for (bytes_max, fits) in [(whole, true), (whole - 1, false), (0, false)] {
+        let mut record = plain.clone();
+        set_traceparent(&mut record, Some(TRACEPARENT.to_owned()), bytes_max);
+        assert_eq!(traceparent(&record).is_some(), fits, "{bytes_max}");
+    }
 }
 
 fn read() -> AuditEntry<'static> {

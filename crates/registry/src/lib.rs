@@ -37,7 +37,7 @@ pub use error::{CommandError, RegistryError};
 pub use key_command::{EXPIRED_KEPT, OVERLAP_MAX};
 pub use notify_command::{WantedNotifications, WebhookSecret};
 pub use onboard::{Onboarded, Onboarding};
-pub use registry::Registry;
+pub use registry::{Registry, RegistrySize};
 pub use scope::{Role, Scope, Scopes};
 pub use secret::ADDRESS_CHARS;
 pub use settings::{RETENTION_MAX_DAYS, RetentionDays, RetentionError, RuleSettings, SettingsChange, TenantSettings};

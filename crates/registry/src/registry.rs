@@ -15,6 +15,17 @@ use crate::{
     follower::{self, Followed},
 };
 
+/// How much a registry holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RegistrySize {
+    /// Tenants, without those that were deleted.
+    pub tenants: usize,
+    /// Claimed domains.
+    pub domains: usize,
+    /// Tenants' keys; expired ones are among them for a while.
+    pub keys: usize,
+}
+
 /// The registry of this process. Several processes may each have one over the same log.
 pub struct Registry {
     pub(crate) log: Arc<dyn Log>,
@@ -114,6 +125,12 @@ impl Registry {
     #[must_use]
     pub fn notified(&self, after: Option<&TenantId>, limit: usize) -> Vec<(TenantId, Settings)> {
         self.followed.view.read().notified(after, limit)
+    }
+
+    /// How much there is.
+    #[must_use]
+    pub fn size(&self) -> RegistrySize {
+        self.followed.view.read().size()
     }
 
     /// A number that rises with every change of the view: who cached something by it looks again. Read it before the view.

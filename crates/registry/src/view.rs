@@ -12,6 +12,7 @@ use tlsrpt_report::{Domain, UnixMillis};
 
 use crate::{
     entity::{ApiKey, ClaimedDomain, DeletedTenant, Grant, OperatorGrant, OperatorKey, Tenant},
+    registry::RegistrySize,
     secret::{self, ADDRESS_CHARS, OPERATOR_PREFIX, SecretHash, TENANT_PREFIX},
     state::{State, StoredKey, StoredOperatorKey, TenantState},
 };
@@ -115,6 +116,11 @@ impl View {
             State::OperatorKey { id, key } => self.operator_keys.get(id.as_str()) == key.as_ref(),
             State::Notify { tenant, settings } => self.notify.get(tenant) == settings.as_ref(),
         }
+    }
+
+    /// Every tenant that is there has an address, and those that were deleted have none.
+    pub(crate) fn size(&self) -> RegistrySize {
+        RegistrySize { tenants: self.addresses.len(), domains: self.domains.len(), keys: self.keys.len() }
     }
 
     /// Whether the id is a tenant's, or was.

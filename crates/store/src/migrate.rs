@@ -17,7 +17,7 @@ struct Migration {
 
 /// In order; a version that was released is never changed. A column that a later one adds needs a DEFAULT: while roles are
 /// updated one by one, writers that do not know it go on inserting.
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 7] = [
     Migration {
         version: 1,
         name: "001_reports_and_submissions",
@@ -53,6 +53,13 @@ const MIGRATIONS: [Migration; 6] = [
         name: "006_notices",
         tables: include_str!("../migrations/006_notices/tables.sql"),
         distributed: include_str!("../migrations/006_notices/distributed.sql"),
+    },
+    Migration {
+        version: 7,
+        name: "007_counted",
+        tables: include_str!("../migrations/007_counted/tables.sql"),
+        // Views are over the tables by their plain names, which both layouts have.
+        distributed: "",
     },
 ];
 
@@ -92,7 +99,7 @@ impl Store {
             }
             applied => applied?,
         };
-        let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        let known = Self::schema_known();
         if let Some(&found) = applied.iter().filter(|&&version| version > known).max() {
             return Err(StoreError::Newer { found, known });
         }
@@ -115,8 +122,28 @@ impl Store {
         }
         Ok(ran)
     }
+}
 
-    /// The versions that the database has.
+impl Store {
+    /// The version of the schema that this program works with.
+    #[must_use]
+    pub fn schema_known() -> u32 {
+        MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+    }
+
+    /// The version of the database's schema; none before its first migration.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn schema_version(&self) -> Result<Option<u32>, StoreError> {
+        match self.applied().await {
+            Ok(applied) => Ok(applied.into_iter().max()),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The migrations that the database has had, by version.
     async fn applied(&self) -> Result<Vec<u32>, StoreError> {
         self.writer().query("SELECT DISTINCT version FROM migrations").fetch_all().await.action(ACTION)
     }

@@ -100,6 +100,11 @@ impl Statement {
         self
     }
 
+    /// Its SQL, without the values.
+    pub(crate) fn text(&self) -> &str {
+        &self.sql
+    }
+
     /// Whether it has no text yet.
     pub(crate) fn is_empty(&self) -> bool {
         self.sql.is_empty()

@@ -7,6 +7,7 @@ use clickhouse::{Client, Compression, query::Query};
 use crate::{
     error::{StoreError, StoreResult as _},
     layout::{ClusterName, Layout},
+    spans,
     statement::{QUERY_SETTINGS, Statement},
 };
 
@@ -23,6 +24,15 @@ pub struct StoreConfig {
     pub database: String,
     /// Cluster over which tables are laid out; none for one server.
     pub cluster: Option<ClusterName>,
+}
+
+/// What a database says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Its version, such as `26.7.3.1`.
+    pub version: String,
+    /// What its clock shows, milliseconds since 1970.
+    pub now_ms: i64,
 }
 
 /// A handle to the database; clones share connections.
@@ -75,6 +85,22 @@ impl Store {
         self.server.query("SELECT 1").fetch_one::<u8>().await.action("ping the database").map(|_| ())
     }
 
+    /// What the database says of itself.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn about(&self) -> Result<About, StoreError> {
+        let asked = self.server.query("SELECT version(), toUnixTimestamp64Milli(now64(3))");
+        let (version, now_ms) = asked.fetch_one::<(String, i64)>().await.action("ask the database for its version")?;
+        Ok(About { version, now_ms })
+    }
+
+    /// The database's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.database
+    }
+
     /// A client without a database: it may not exist yet.
     pub(crate) fn server(&self) -> &Client {
         &self.server
@@ -111,10 +137,10 @@ impl Store {
     where
         T: clickhouse::RowOwned + clickhouse::RowRead,
     {
-        match tokio::time::timeout(QUERY_DEADLINE, self.query_under(statement, settings).fetch_all()).await {
-            Ok(rows) => rows.map_err(|source| StoreError::of_query(action, source)),
-            Err(_) => Err(StoreError::Retry { action, source: clickhouse::error::Error::TimedOut }),
-        }
+        let span = spans::statement(action, &self.database, &statement);
+        let reading = self.query_under(statement, settings).fetch_all();
+        let rows = span.cover(within_deadline(action, reading)).await;
+        rows.inspect_err(|error| spans::failed(&span, error))
     }
 
     fn query_under(&self, statement: Statement, settings: &[(&'static str, String)]) -> Query {
@@ -132,6 +158,7 @@ impl Store {
     where
         T: clickhouse::RowOwned + clickhouse::RowRead,
     {
+        let span = spans::statement(action, &self.database, &statement);
         let reading = async {
             let mut rows = self.query_under(statement, settings).fetch::<T>()?;
             while let Some(row) = rows.next().await? {
@@ -141,10 +168,18 @@ impl Store {
             }
             Ok(())
         };
-        match tokio::time::timeout(QUERY_DEADLINE, reading).await {
-            Ok(read) => read.map_err(|source| StoreError::of_query(action, source)),
-            Err(_) => Err(StoreError::Retry { action, source: clickhouse::error::Error::TimedOut }),
-        }
+        span.cover(within_deadline(action, reading)).await.inspect_err(|error| spans::failed(&span, error))
+    }
+}
+
+/// The answer to a query, which must be whole within the deadline.
+async fn within_deadline<T>(
+    action: &'static str,
+    reading: impl Future<Output = Result<T, clickhouse::error::Error>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(QUERY_DEADLINE, reading).await {
+        Ok(read) => read.map_err(|source| StoreError::of_query(action, source)),
+        Err(_) => Err(StoreError::Retry { action, source: clickhouse::error::Error::TimedOut }),
     }
 }
 

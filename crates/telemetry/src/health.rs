@@ -3,6 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::RwLock;
+use prometheus::{
+    Error, IntGaugeVec, Opts, Registry,
+    core::{Collector, Desc},
+    proto::MetricFamily,
+};
 
 /// The health of a process: what it depends on, and whether each is there. Clones share one state.
 #[derive(Clone, Default)]
@@ -37,6 +42,16 @@ impl Health {
         Dependency { name, health: self.clone() }
     }
 
+    /// Shows each dependency as a metric: `tlsrpt_dependency_up{dependency}`.
+    ///
+    /// # Errors
+    /// When the name is registered already.
+    pub fn register(&self, metrics: &Registry) -> Result<(), Error> {
+        let opts = Opts::new("tlsrpt_dependency_up", "1 while this part of what readiness looks at is there, 0 while it is missing");
+        let up = IntGaugeVec::new(opts, &["dependency"])?;
+        metrics.register(Box::new(DependenciesUp { health: self.clone(), up }))
+    }
+
     /// What is missing, with the reason; empty when the process can work.
     #[must_use]
     pub fn missing(&self) -> BTreeMap<&'static str, String> {
@@ -45,6 +60,25 @@ impl Health {
             .iter()
             .filter_map(|(&name, state)| if let State::Missing(reason) = state { Some((name, reason.clone())) } else { None })
             .collect()
+    }
+}
+
+/// Reads the states when the metrics are read; a dependency never goes away.
+struct DependenciesUp {
+    health: Health,
+    up: IntGaugeVec,
+}
+
+impl Collector for DependenciesUp {
+    fn desc(&self) -> Vec<&Desc> {
+        self.up.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        for (&name, state) in self.health.dependencies.read().iter() {
+            self.up.with_label_values(&[name]).set(i64::from(*state == State::Ready));
+        }
+        self.up.collect()
     }
 }
 
@@ -69,7 +103,25 @@ impl Dependency {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
+
+    #[test]
+    fn metrics_show_each_dependency_as_it_is_when_they_are_read() {
+        let (health, metrics) = (Health::new(), Registry::new());
+        health.register(&metrics).unwrap();
+        let (log, database) = (health.dependency("log"), health.dependency("database"));
+        let shown = || {
+            let families = metrics.gather();
+            let one = |metric: &prometheus::proto::Metric| (metric.get_label()[0].value().to_owned(), metric.get_gauge().value());
+            families.iter().flat_map(|family| family.get_metric().iter().map(one)).collect::<Vec<_>>()
+        };
+        log.ready();
+        assert_eq!(shown(), [("database".to_owned(), 0.0), ("log".to_owned(), 1.0)]);
+        log.missing("disk full");
+        database.ready();
+        assert_eq!(shown(), [("database".to_owned(), 1.0), ("log".to_owned(), 0.0)]);
+    }
 
     #[test]
     fn a_dependency_is_missing_until_it_is_said_to_be_ready() {

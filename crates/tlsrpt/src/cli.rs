@@ -35,10 +35,20 @@ pub(crate) enum Command {
     Writer,
     /// Run the tenant and operator API alone, over Kafka and a ClickHouse server
     Query,
-    /// Show the effective configuration as TOML, secrets masked
-    Config,
+    /// Show the effective configuration as TOML, secrets masked; or everything that can be set
+    Config(crate::commands::config::ConfigArgs),
+    /// Show every metric of every role as a table in Markdown
+    Metrics,
     /// Bring the database's schema to this version and exit
     Migrate,
+    /// Copy a data directory, of a running service or a stopped one, into a new directory. Exit status: 0 the copy is whole, 1 there is
+    /// none
+    Backup(crate::commands::backup::BackupArgs),
+    /// Make a data directory of a backup; the directory of --data-dir must be empty or not there
+    Restore(crate::commands::restore::RestoreArgs),
+    /// Look at everything that a service with this configuration needs, and say what to do; nothing is changed. Exit status: 0 when
+    /// nothing failed, else 1
+    Doctor(crate::commands::doctor::DoctorArgs),
     /// Read reports from files and show what is understood, warnings and all; nothing is sent or stored
     Check {
         /// Reports: JSON, gzip, zip or whole mails; - is standard input

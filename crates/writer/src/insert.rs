@@ -1,6 +1,9 @@
 //! One batch into the database, whatever single records in it are like.
 
-use std::time::{Instant, SystemTime};
+use std::{
+    ops::Range,
+    time::{Instant, SystemTime},
+};
 
 use tlsrpt_log::{Delivered, Position};
 use tlsrpt_record::{
@@ -8,9 +11,16 @@ use tlsrpt_record::{
 };
 use tlsrpt_report::UnixMillis;
 use tlsrpt_store::{Store, StoreError};
-use tlsrpt_telemetry::{Backoff, Dependency};
+use tlsrpt_telemetry::{
+    Backoff, Dependency,
+    otlp::{Span, Tracer},
+};
 
-use crate::{metrics::Metrics, run::Sink};
+use crate::{
+    metrics::Metrics,
+    run::Sink,
+    spans::{self, BatchSpans},
+};
 
 /// Reject reason of a record that the database refuses.
 pub const REASON_REFUSED: &str = "refused-by-database";
@@ -44,14 +54,18 @@ pub(crate) struct Inserter {
     pub(crate) metrics: Metrics,
     pub(crate) health: Dependency,
     pub(crate) poison: PoisonRation,
+    pub(crate) tracer: Tracer,
 }
 
 impl Sink for Inserter {
     async fn insert(&mut self, batch: &[Delivered]) -> Result<(), InsertError> {
         self.metrics.batch(batch.len(), batch.iter().map(|delivered| delivered.record.size_bytes()).sum());
+        let traced = BatchSpans::begin(&self.tracer, batch);
         let mut entries: Vec<Entry<'_>> = Vec::with_capacity(batch.len());
-        for delivered in batch {
-            entries.push(match Normalized::decode(&delivered.record.value) {
+        for (place, delivered) in batch.iter().enumerate() {
+            let span = traced.of(place);
+            let _within = span.enter();
+            let entry: Entry<'_> = match Normalized::decode(&delivered.record.value) {
                 Ok(entry) => entry,
                 Err(error @ NormalizedError::Newer { .. }) => return Err(InsertError::Newer(error)),
                 Err(error) => {
@@ -62,9 +76,11 @@ impl Sink for Inserter {
                         &delivered.record.value,
                     )
                 }
-            });
+            };
+            spans::read(&span, &entry.0);
+            entries.push(entry);
         }
-        self.insert_entries(&mut entries).await?;
+        self.insert_entries(&mut entries, &traced).await?;
         // What was imported or sent through again was received long ago: it says nothing of how fresh answers are.
         let just_received = |normalized: &&Normalized<'_>| normalized.channel != Channel::Import && !normalized.replay;
         let received = entries.iter().map(|(normalized, _)| normalized).filter(just_received);
@@ -74,21 +90,21 @@ impl Sink for Inserter {
 
     /// Tells the ledger.
     async fn insert_lost(&mut self, first: Position, detail: &str) -> Result<(), InsertError> {
-        self.insert_entries(&mut [(lost(NORMALIZED.name, first, now(), detail), &[])]).await
+        self.insert_entries(&mut [(lost(NORMALIZED.name, first, now(), detail), &[])], &BatchSpans::default()).await
     }
 }
 
 impl Inserter {
     /// Inserts all entries at once; when the database refuses, halves them until the one that it refuses stands alone.
-    async fn insert_entries(&mut self, entries: &mut [Entry<'_>]) -> Result<(), InsertError> {
+    async fn insert_entries(&mut self, entries: &mut [Entry<'_>], traced: &BatchSpans) -> Result<(), InsertError> {
         // Ranges yet to insert, the first on top.
         let mut ranges = Vec::new();
         ranges.push(0..entries.len());
         while let Some(range) = ranges.pop() {
             let Some(part) = entries.get_mut(range.clone()) else { continue };
-            let Err(refused) = self.insert_or_wait(part).await else { continue };
+            let Err(refused) = self.insert_or_wait(part, range.clone(), traced).await else { continue };
             if let [(normalized, _)] = part {
-                self.turn_into_reject(normalized, refused)?;
+                self.turn_into_reject(normalized, refused, &traced.of(range.start))?;
                 ranges.push(range);
             } else {
                 let middle = range.start + range.len() / 2;
@@ -99,25 +115,32 @@ impl Inserter {
     }
 
     /// What the database refuses is kept as a reject; when it refuses that too, nothing more can be done for it.
-    fn turn_into_reject(&mut self, normalized: &mut Normalized<'_>, refused: StoreError) -> Result<(), InsertError> {
+    fn turn_into_reject(&mut self, normalized: &mut Normalized<'_>, refused: StoreError, span: &Span) -> Result<(), InsertError> {
         if let Outcome::Rejected { .. } = normalized.outcome {
             return Err(InsertError::Refused(refused));
         }
+        let _within = span.enter();
         let error = &refused as &dyn std::error::Error;
         tracing::error!(submission_id = %normalized.submission_id, error, "the database refuses a record; it is kept as a reject");
         self.reject()?;
         normalized.outcome =
             Outcome::Rejected { reason: REASON_REFUSED, detail: "the database refused the rows; the payload is kept and can be replayed" };
+        span.fail(REASON_REFUSED);
         Ok(())
     }
 
-    /// Inserts all entries, waiting for a database that is away.
-    async fn insert_or_wait(&mut self, entries: &[Entry<'_>]) -> Result<(), StoreError> {
+    /// Inserts all entries, which stand at these places of the batch, waiting for a database that is away.
+    async fn insert_or_wait(&mut self, entries: &[Entry<'_>], places: Range<usize>, traced: &BatchSpans) -> Result<(), StoreError> {
+        let inserting = traced.insert(places);
         let insert = || async {
             let started = Instant::now();
             self.store.insert(entries).await.map(|inserted| (inserted, started.elapsed()))
         };
-        let (inserted, took) = until_inserted(&self.metrics, &self.health, insert).await?;
+        let inserted = traced.batch().cover(until_inserted(&self.metrics, &self.health, insert)).await;
+        if inserted.is_err() {
+            inserting.iter().for_each(|span| span.fail("refused"));
+        }
+        let (inserted, took) = inserted?;
         self.metrics.inserted(took, inserted.reports);
         Ok(())
     }
@@ -148,6 +171,7 @@ pub(crate) async fn until_inserted<T, F: Future<Output = Result<T, StoreError>>>
                     wait_ms = wait.as_millis(),
                     "the database cannot take a batch now; trying again"
                 );
+                Span::current().event("insert tried again");
                 health.missing(error.to_string());
                 metrics.insert_retried();
                 tokio::time::sleep(wait).await;

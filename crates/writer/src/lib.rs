@@ -10,6 +10,7 @@ mod audit;
 mod insert;
 mod metrics;
 mod run;
+mod spans;
 
 pub use insert::REASON_REFUSED;
 pub use metrics::Metrics;

@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tlsrpt_log::{BatchLimits, CommitError, ConsumeError, Consumer, Delivered, Log, LogError, Position, Positions};
 use tlsrpt_record::{AUDIT, AUDIT_GROUP, NORMALIZED, PoisonRation, WRITER_GROUP};
 use tlsrpt_store::Store;
-use tlsrpt_telemetry::{Backoff, Dependency};
+use tlsrpt_telemetry::{Backoff, Dependency, otlp::Tracer};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// How the writer works.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WriterConfig {
     /// Most records in a batch.
@@ -45,7 +46,8 @@ pub enum WriterError {
     Insert(#[from] InsertError),
 }
 
-/// Writes until `shutdown`, then finishes what it took. `health` tells whether the database lets it work.
+/// Writes until `shutdown`, then finishes what it took. `health` tells whether the database lets it work; `tracer` makes the spans of
+/// records that are traced.
 ///
 /// # Errors
 /// [`WriterError`] when it must not go on: nothing is lost, what was not committed comes again.
@@ -55,10 +57,11 @@ pub async fn run(
     store: Store,
     metrics: Metrics,
     health: Dependency,
+    tracer: Tracer,
     shutdown: CancellationToken,
 ) -> Result<(), WriterError> {
     let consumer = log.consumer(NORMALIZED.name, WRITER_GROUP).await.map_err(WriterError::Open)?;
-    let inserter = Inserter { store, metrics, health: health.clone(), poison: PoisonRation::default() };
+    let inserter = Inserter { store, metrics, health: health.clone(), poison: PoisonRation::default(), tracer };
     drain(&config, consumer, inserter, health, shutdown).await
 }
 

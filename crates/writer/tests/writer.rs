@@ -11,7 +11,7 @@ use tlsrpt_record::{
 };
 use tlsrpt_report::{Trust, UnixMillis};
 use tlsrpt_store::{AuditFilter, Fates, Store, StoreConfig, SubmissionFilter, embedded};
-use tlsrpt_telemetry::{Health, prometheus::Registry};
+use tlsrpt_telemetry::{Health, otlp::Tracer, prometheus::Registry};
 use tlsrpt_writer::{Metrics, WriterConfig, WriterError, run, run_audit};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -82,7 +82,8 @@ async fn start(store: Store, records: impl IntoIterator<Item = Record>) -> Runni
     let registry = Registry::new();
     let metrics = Metrics::register(&registry).unwrap();
     let config = WriterConfig { batch_linger_ms: 10, ..WriterConfig::default() };
-    let role = tokio::spawn(run(config, Arc::clone(&log) as Arc<dyn Log>, store, metrics, health.dependency("writer"), shutdown.clone()));
+    let (as_log, writer) = (Arc::clone(&log) as Arc<dyn Log>, health.dependency("writer"));
+    let role = tokio::spawn(run(config, as_log, store, metrics, writer, Tracer::off(), shutdown.clone()));
     Running { log, health, shutdown, role, metrics: registry, _dir: dir }
 }
 

@@ -16,7 +16,7 @@ use tlsrpt_record::{AUDIT, NORMALIZED, RECORD_MAX_BYTES, SUBMISSIONS, Submission
 use tlsrpt_registry::{NewKey, Registry, Scopes};
 use tlsrpt_report::{Day, Domain};
 use tlsrpt_store::{FailureDimension, FailureOrder, Filter, SeriesDimension, Step, Store, StoreError, TenantQueries, embedded};
-use tlsrpt_telemetry::prometheus;
+use tlsrpt_telemetry::{otlp::Tracer, prometheus};
 use tokio_util::sync::CancellationToken;
 
 use crate::{samples, table, writer};
@@ -86,7 +86,9 @@ async fn measure() {
         checker: Checker::new(&PublicationConfig::default(), Reach::default()).unwrap(),
         receiver: Receiver { mail_hosts: Vec::new(), https_host: None },
         courier: courier(),
+        backups: None,
         metrics: QueryMetrics::register(&prometheus::Registry::new()).unwrap(),
+        tracer: Tracer::off(),
     };
     let shutdown = CancellationToken::new();
     let query = Query::bind("127.0.0.1:0".parse().unwrap(), QueryConfig::default(), parts).await.unwrap();

@@ -7,7 +7,7 @@ use tlsrpt_edge::{EdgeConfig, Https, HttpsParts, Intake, Metrics};
 use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log};
 use tlsrpt_record::{RECORD_MAX_BYTES, SUBMISSIONS};
 use tlsrpt_registry::Registry;
-use tlsrpt_telemetry::{Health, prometheus};
+use tlsrpt_telemetry::{Health, otlp::Tracer, prometheus};
 use tokio_util::sync::CancellationToken;
 
 use crate::{kafka, load, samples, table};
@@ -51,7 +51,7 @@ pub(crate) fn run_over_kafka() {
 fn compare(runtime: &tokio::runtime::Runtime, what: &str, log: Arc<dyn Log>, aim: f64) {
     let bodies = Arc::new((0..2_000).map(|n| samples::gzip(samples::report(n, "bench.example", 0).as_bytes())).collect::<Vec<_>>());
     let shutdown = CancellationToken::new();
-    let ours = runtime.block_on(edge(log, shutdown.clone()));
+    let ours = runtime.block_on(edge(log, Tracer::off(), shutdown.clone()));
     let reference = runtime.block_on(bare());
     let plan = load::Plan { connections: CONNECTIONS, length: ROUND, per_second: None, repeat: true };
     let (mut our_rates, mut reference_rates) = (Vec::new(), Vec::new());
@@ -65,11 +65,13 @@ fn compare(runtime: &tokio::runtime::Runtime, what: &str, log: Arc<dyn Log>, aim
     table::ratio(what, table::median(&mut our_rates), table::median(&mut reference_rates), "201s/s", aim);
 }
 
-async fn edge(log: Arc<dyn Log>, shutdown: CancellationToken) -> SocketAddr {
+/// A receiver over `log`.
+pub(crate) async fn edge(log: Arc<dyn Log>, tracer: Tracer, shutdown: CancellationToken) -> SocketAddr {
     log.declare(&SUBMISSIONS).await.unwrap();
     let registry = Registry::open(Arc::clone(&log)).await.unwrap();
     let EdgeConfig { intake, https, .. } = EdgeConfig::default();
-    let intake = Intake::open(intake, &*log, registry, Metrics::register(&prometheus::Registry::new()).unwrap(), None).await.unwrap();
+    let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
+    let intake = Intake::open(intake, &*log, registry, metrics, None, tracer).await.unwrap();
     let parts = HttpsParts { config: https, tls: None, intake, health: Health::new() };
     let edge = Https::bind(SocketAddr::from(([127, 0, 0, 1], 0)), parts).await.unwrap();
     let address = edge.local_addr();

@@ -13,7 +13,7 @@ use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log};
 use tlsrpt_mail_peers::{Authority, Clients, Envelope, Peers, Sink};
 use tlsrpt_record::{RECORD_MAX_BYTES, SUBMISSIONS};
 use tlsrpt_registry::Registry;
-use tlsrpt_telemetry::{Health, prometheus};
+use tlsrpt_telemetry::{Health, otlp::Tracer, prometheus};
 use tokio_util::sync::CancellationToken;
 
 use crate::table;
@@ -66,7 +66,8 @@ async fn receiver(dir: &Path, shutdown: CancellationToken) -> SocketAddr {
     // All mails are for one address.
     intake.rate.per_address_per_second = NonZeroU32::MAX;
     intake.rate.per_address_burst = NonZeroU32::MAX;
-    let intake = Intake::open(intake, &*log, registry, Metrics::register(&prometheus::Registry::new()).unwrap(), None).await.unwrap();
+    let intake =
+        Intake::open(intake, &*log, registry, Metrics::register(&prometheus::Registry::new()).unwrap(), None, Tracer::off()).await.unwrap();
     let tls = Tls::new(&tls, &CertificateSource::SelfSigned, &[], dir).unwrap();
     let listen = SmtpListen { smtp: (Ipv4Addr::LOCALHOST, 0).into(), smtps: None, lmtp: None };
     let parts = SmtpParts { config: smtp, tls, hosts: Vec::new(), intake, health: Health::new() };

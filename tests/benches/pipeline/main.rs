@@ -15,6 +15,7 @@ mod roles;
 mod samples;
 mod sustained;
 mod table;
+mod tracing;
 mod writer;
 
 /// As in the real binary.
@@ -24,10 +25,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     // Cargo passes `--bench`; what else is there is a name.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let runs: [(&str, fn()); 8] = [
+    let runs: [(&str, fn()); 9] = [
         ("parse", parse::run),
         ("durable", durable::run),
         ("durable-kafka", durable::run_over_kafka),
+        ("tracing", tracing::run),
         ("mail", mail::run),
         ("writer", writer::run),
         ("roles", roles::run),

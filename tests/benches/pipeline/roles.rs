@@ -11,7 +11,7 @@ use tlsrpt_normalizer::{Metrics, NormalizerConfig, Parts};
 use tlsrpt_origin::{OriginConfig, Verifier};
 use tlsrpt_record::{NORMALIZED, NORMALIZER_GROUP, RECORD_MAX_BYTES, SUBMISSIONS};
 use tlsrpt_store::{Store, embedded};
-use tlsrpt_telemetry::{Health, prometheus};
+use tlsrpt_telemetry::{Health, otlp::Tracer, prometheus};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -79,6 +79,7 @@ async fn normalized(log: &Arc<dyn Log>) -> f64 {
         mail_hosts: Vec::new(),
         metrics: Metrics::register(&prometheus::Registry::new()).unwrap(),
         health: Health::new().dependency("normalizer"),
+        tracer: Tracer::off(),
     };
     let started = Instant::now();
     let role = tokio::spawn(tlsrpt_normalizer::run(NormalizerConfig::default(), parts, shutdown.clone()));

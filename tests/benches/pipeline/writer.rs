@@ -11,7 +11,7 @@ use tlsrpt_normalizer::{Owners, Setting, normalize};
 use tlsrpt_record::{Channel, NORMALIZED, RECORD_MAX_BYTES, Submission, SubmissionId, TenantId, WRITER_GROUP};
 use tlsrpt_report::{Domain, Trust};
 use tlsrpt_store::{Store, StoreConfig, embedded};
-use tlsrpt_telemetry::{Health, prometheus};
+use tlsrpt_telemetry::{Health, otlp::Tracer, prometheus};
 use tlsrpt_writer::{Metrics, WriterConfig};
 use tokio_util::sync::CancellationToken;
 
@@ -120,7 +120,15 @@ pub(crate) async fn drain(log: Arc<dyn Log>, store: Store) {
     let shutdown = CancellationToken::new();
     let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
     let health = Health::new().dependency("writer");
-    let role = tokio::spawn(tlsrpt_writer::run(WriterConfig::default(), Arc::clone(&log), store, metrics, health, shutdown.clone()));
+    let role = tokio::spawn(tlsrpt_writer::run(
+        WriterConfig::default(),
+        Arc::clone(&log),
+        store,
+        metrics,
+        health,
+        Tracer::off(),
+        shutdown.clone(),
+    ));
     while log.lag(NORMALIZED.name, WRITER_GROUP).await.unwrap().records > 0 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use tempfile::TempDir;
 use tlsrpt_store::embedded::{Embedded, EmbeddedConfig};
-use tlsrpt_tests::{Encoding, Generator, Proxy, Setup, Size, Totals, settled, wide_period};
+use tlsrpt_tests::{Encoding, Generator, Proxy, Setup, Size, Totals, Watch, settled, wide_period};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// The engine's library expects an allocator that it does not share with its host.
@@ -125,6 +125,26 @@ async fn a_service_ends_in_order_while_the_database_is_away_and_goes_on_after_a_
     service.start_again().await;
     let ledger = settled(&service.operator(), 30).await;
     assert_eq!(ledger.stored, 30, "{ledger:?}");
+    service.finish().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_of_all_in_one_is_told_when_nothing_can_be_written_and_when_it_can_again() {
+    let mut server = Server::start().await;
+    server.proxy.restore().await;
+    let mut service = server.setup().start().await;
+    let watch = Watch::over(&[("all-in-one", service.operations_address())]).await;
+    server.proxy.cut().await;
+    service.sender().send(Generator::new(93).report("example.com", Size::Small).encode(Encoding::Gzip)).await;
+    let is_writer = |alert: &serde_json::Value| alert["labels"]["dependency"] == "writer";
+    let told = watch.alertmanager.told("TlsrptDependencyAway", "firing", is_writer).await;
+    assert_eq!((&told["labels"]["severity"], &told["labels"]["role"]), (&"page".into(), &"all-in-one".into()));
+    server.proxy.restore().await;
+    watch.alertmanager.told("TlsrptDependencyAway", "resolved", is_writer).await;
+    drop(watch);
+    service.ready().await;
+    settled(&service.operator(), 1).await;
     service.finish().await;
     server.stop().await;
 }

@@ -6,10 +6,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod admin_inputs;
+mod backup;
 mod chaos;
 mod clients;
 mod command_line;
 mod corpus;
+mod doctor;
 mod duplicates;
 mod erasure;
 mod full_disk;
@@ -22,6 +24,7 @@ mod mail;
 mod oidc;
 mod openapi;
 mod operations;
+mod quickstart;
 mod quirks;
 mod report_way;
 mod restart;

@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod alerts;
 mod audit;
 mod away;
+mod doctor;
 mod limits;
 mod lost;
 mod one_report;

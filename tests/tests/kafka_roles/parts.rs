@@ -29,7 +29,7 @@ pub(crate) async fn broker_behind_a_proxy() -> (Cluster, Proxy) {
 
 /// A set-up of its own on a broker: apart from others by its prefix.
 pub(crate) struct Kafka {
-    brokers: String,
+    pub(crate) brokers: String,
     pub(crate) prefix: String,
     properties: BTreeMap<String, String>,
 }
@@ -83,8 +83,25 @@ impl Database {
 
     /// A role that uses it.
     pub(crate) fn of(&self, setup: Setup) -> Setup {
+        self.settings().into_iter().fold(setup, |setup, (flag, value)| setup.flag(flag, value))
+    }
+
+    fn settings(&self) -> [(&'static str, &str); 3] {
         let config = &self.engine.config;
-        setup.flag("--clickhouse-url", &config.url).flag("--clickhouse-user", &config.user).flag("--clickhouse-password", &config.password)
+        [("--clickhouse-url", &config.url), ("--clickhouse-user", &config.user), ("--clickhouse-password", &config.password)]
+    }
+
+    /// The flags that name it.
+    pub(crate) fn flags(&self) -> Vec<&str> {
+        self.settings().into_iter().flat_map(|(flag, value)| [flag, value]).collect()
+    }
+
+    /// Runs a statement on it.
+    pub(crate) async fn run(&self, statement: &str) {
+        let config = &self.engine.config;
+        let client = clickhouse::Client::default().with_url(&config.url).with_user(&config.user).with_password(&config.password);
+        let client = client.with_database(&config.database).with_setting("mutations_sync", "2");
+        client.query(statement).execute().await.unwrap();
     }
 
     pub(crate) async fn stop(self) {

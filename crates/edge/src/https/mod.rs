@@ -8,3 +8,5 @@ mod problem;
 mod receive;
 
 pub use listener::{Https, HttpsParts};
+pub(crate) use problem::Problem;
+pub(crate) use receive::PATH;

@@ -36,6 +36,9 @@ struct Document<'a> {
 }
 
 impl Problem {
+    /// Every code that [`Problem::reason`] gives, beside those of a [`Refusal`].
+    pub(crate) const REASONS: [&'static str; 4] = ["no-such-path", "method", "body-timeout", "body-broken"];
+
     /// The stable code that metrics and the answer's `type` carry.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
@@ -47,7 +50,8 @@ impl Problem {
         }
     }
 
-    fn status(&self) -> StatusCode {
+    /// The status that answers it.
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Refused(refusal) => match refusal {
                 Refusal::UnknownAddress { .. } => StatusCode::NOT_FOUND,

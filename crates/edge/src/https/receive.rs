@@ -20,10 +20,11 @@ use crate::{
     metrics::{ChannelMetrics, Counted},
     peer::Peer,
     refusal::Refusal,
+    spans,
 };
 
 /// The path of RFC 8460's `https:` reporting addresses here.
-const PATH: &str = "/v1/tlsrpt";
+pub(crate) const PATH: &str = "/v1/tlsrpt";
 
 /// Most that is kept of a `Content-Type`.
 const CONTENT_TYPE_MAX_BYTES: usize = 256;
@@ -43,11 +44,18 @@ impl Receiver {
         let _counted = Counted::new(&self.intake.metrics.in_flight_requests);
         let (head, incoming) = request.into_parts();
         let mut body = Body::new(&head.headers, incoming);
-        match self.receive(peer, &head, &mut body).await {
-            Ok(id) => created(id),
+        let span = spans::request(&self.intake.tracer, &head);
+        match span.cover(self.receive(peer, &head, &mut body)).await {
+            Ok(id) => {
+                spans::answered(&span, StatusCode::CREATED);
+                created(id)
+            }
             Err(problem) => {
                 self.counters.refused(problem.reason());
-                tracing::debug!(peer = %peer.ip, reason = problem.reason(), "request refused");
+                span.within(|| tracing::debug!(peer = %peer.ip, reason = problem.reason(), "request refused"));
+                spans::answered(&span, problem.status());
+                span.fail(problem.reason());
+                span.end();
                 body.discard().await;
                 problem.response()
             }
@@ -62,6 +70,7 @@ impl Receiver {
         }
         let mut share = self.intake.bytes.share();
         let payload = body.read(self.times, &self.intake, &mut share).await?;
+        self.counters.received(payload.len());
         // The bytes decide, not Content-Type and not Content-Encoding: senders get both wrong.
         if tlsrpt_report::detect(&payload).is_none() {
             return Err(Refusal::UnknownForm.into());

@@ -24,6 +24,7 @@ use crate::{
         session::{Protocol, Session, Step},
         wire::Wire,
     },
+    spans,
     tls::Tls,
 };
 
@@ -178,6 +179,7 @@ impl Connection<'_> {
                 None if shutdown.is_cancelled() && !self.session.is_in_content() => Step::Close(Reply::stopping()),
                 None => self.session.next(&mut self.input, &mut self.gate),
             };
+            let content_since = self.content_since;
             if !self.session.is_in_content() {
                 self.content_since = None;
             }
@@ -190,7 +192,7 @@ impl Connection<'_> {
                 },
                 Step::Say(reply, times) => self.say(&reply, times).await?,
                 Step::Close(reply) => return self.close(&reply).await,
-                Step::Deliver(mail) => answered = Some(self.deliver(mail).await?),
+                Step::Deliver(mail) => answered = Some(self.deliver(mail, content_since).await?),
                 Step::StartTls(reply) => {
                     self.say(&reply, 1).await?;
                     self.flush().await?;
@@ -222,13 +224,20 @@ impl Connection<'_> {
         }
     }
 
-    async fn deliver(&mut self, mail: Mail) -> io::Result<Step> {
+    async fn deliver(&mut self, mail: Mail, since: Option<Instant>) -> io::Result<Step> {
         // Replies to what came before do not wait for the log.
         self.flush().await?;
         let Mail { address, facts, payload } = mail;
+        self.serving.counters.received(payload.len());
         let received =
             Received { address, remote_ip: self.client.remote_ip, content_type: None, trust: Trust::None, mail: Some(facts), payload };
-        let outcome = self.serving.intake.take(Channel::Smtp, &self.serving.counters, received).await;
+        let Serving { intake, counters, .. } = self.serving;
+        let span = spans::mail(&intake.tracer, self.client.protocol.name(), since.map(|since| since.elapsed()));
+        let outcome = span.cover(intake.take(Channel::Smtp, counters, received)).await;
+        if let Err(refusal) = &outcome {
+            spans::refused(&span, refusal);
+        }
+        span.end();
         Ok(self.session.delivered(outcome, &mut self.gate))
     }
 

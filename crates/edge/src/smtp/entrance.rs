@@ -26,6 +26,9 @@ pub(crate) enum Kind {
     Lmtp,
 }
 
+/// The listeners as metrics name them.
+pub(crate) const LISTENERS: [&str; 3] = ["smtp", "smtps", "lmtp"];
+
 impl Kind {
     /// As metrics name it.
     fn as_str(self) -> &'static str {

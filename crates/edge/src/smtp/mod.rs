@@ -21,5 +21,7 @@ mod rules;
 mod session;
 mod wire;
 
+pub(crate) use entrance::LISTENERS;
 pub use listener::{Smtp, SmtpListen, SmtpParts};
 pub use lmtp::{LmtpAddress, LmtpAddressError};
+pub(crate) use reply::Reply;

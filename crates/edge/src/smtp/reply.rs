@@ -19,6 +19,24 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    /// Every code that replies carry, beside those of a [`Refusal`], and that of a connection without its PROXY protocol header.
+    pub(crate) const REASONS: [&'static str; 14] = [
+        "syntax",
+        "unknown-parameter",
+        "unknown-command",
+        "out-of-order",
+        "not-implemented",
+        "too-many-recipients",
+        "too-many-commands",
+        "too-many-bad-commands",
+        "too-slow",
+        "stopping",
+        "lone-line-ending",
+        "line-too-long",
+        "nul",
+        "proxy-header",
+    ];
+
     /// Says that something was done.
     pub(crate) fn done(code: u16, status: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
         Self { code, status, text: text.into(), reason: None }

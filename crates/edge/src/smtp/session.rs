@@ -28,6 +28,16 @@ pub(crate) enum Protocol {
     Lmtp,
 }
 
+impl Protocol {
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Lmtp => "lmtp",
+        }
+    }
+}
+
 /// What is to be done next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {

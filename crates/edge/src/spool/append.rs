@@ -7,6 +7,7 @@ use tlsrpt_record::SUBMISSIONS;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{SPOOLED, Spool, now_ms, route::Way, shared::Shared};
+use crate::spans;
 
 impl Spool {
     /// Appends to the log or, when that does not work, to the spool; waits until the record is durable in one of them, at most
@@ -31,7 +32,8 @@ impl Spool {
         let mut ack = log.send(SUBMISSIONS.name, record.clone());
         // What is left of the patience is the spool's.
         match timeout(shared.after().min(patience / 2), &mut ack).await {
-            Ok(Ok(_)) => {
+            Ok(Ok(position)) => {
+                spans::logged(position);
                 shared.answered();
                 Ok(())
             }
@@ -72,6 +74,7 @@ impl Shared {
         match timeout_at(deadline, self.producer.send(SPOOLED, record)).await.unwrap_or(Err(ProduceError::Unknown)) {
             Ok(_) => {
                 room.keep();
+                spans::spooled();
                 self.metrics.spooled.inc();
                 self.switch.lock().spooled();
                 if self.fails.load(Ordering::Relaxed) && self.fails.swap(false, Ordering::Relaxed) {
@@ -99,7 +102,8 @@ impl Shared {
     /// The spool takes nothing, but the log has not said no yet: without a spool its sender would wait for it too.
     async fn last_hope(&self, ack: Ack, deadline: Instant) -> Result<(), ProduceError> {
         match timeout_at(deadline, ack).await {
-            Ok(Ok(_)) => {
+            Ok(Ok(position)) => {
+                spans::logged(position);
                 self.answered();
                 Ok(())
             }

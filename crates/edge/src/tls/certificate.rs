@@ -104,6 +104,12 @@ impl PairFiles {
     }
 }
 
+/// When it ends to be valid (RFC 5280 4.1.2.5), in seconds since 1970; none when it cannot be read.
+pub(crate) fn expires_at(certificate: &CertificateDer<'_>) -> Option<i64> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    Some(parsed.validity().not_after.timestamp())
+}
+
 fn read(file: &Path) -> Result<Vec<u8>, CertificateError> {
     std::fs::read(file).map_err(|source| CertificateError::Read { file: file.to_owned(), source })
 }

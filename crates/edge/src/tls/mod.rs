@@ -22,6 +22,7 @@ use certificate::{PairBytes, PairFiles};
 use crate::{
     config::{CertificateSource, TlsConfig},
     error::EdgeError,
+    metrics::Metrics,
 };
 
 /// Who the self-signed certificate is for beside the mail hosts.
@@ -72,8 +73,10 @@ impl Tls {
     }
 
     /// Looks at the files until `shutdown`. Connections that are open stay; handshakes from then on get the new certificate.
-    pub async fn follow_files(self: Arc<Self>, shutdown: CancellationToken) {
+    /// `metrics` show until when the one in use is valid.
+    pub async fn follow_files(self: Arc<Self>, metrics: Metrics, shutdown: CancellationToken) {
         loop {
+            metrics.certificate_expiry.set(self.certificate.expires_at().unwrap_or(0));
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(self.poll_interval) => {}
@@ -138,6 +141,11 @@ impl Certificate {
         Ok(Self { files, provider, current, seen: Mutex::new(Seen::Bytes(bytes)) })
     }
 
+    /// When the certificate in use ends to be valid, in seconds since 1970.
+    fn expires_at(&self) -> Option<i64> {
+        certificate::expires_at(self.current.read().cert.first()?)
+    }
+
     /// Takes a changed pair over; one that cannot be used is logged once, and the old one stays.
     fn reload(&self) {
         let found = self.files.read();
@@ -175,6 +183,16 @@ impl ResolvesServerCert for Certificate {
     fn resolve(&self, _client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.current.read()))
     }
+}
+
+/// The certificates in the file `cert`, in DER, the host's own first, once it is sure that they and the key in `key` can be served.
+///
+/// # Errors
+/// [`CertificateError`] says which file is wrong, or that they do not belong together.
+pub fn chain_of_pair(cert: &Path, key: &Path) -> Result<Vec<Vec<u8>>, CertificateError> {
+    let files = PairFiles { cert: cert.to_owned(), key: key.to_owned() };
+    let pair = files.parse(&files.read()?, &ring::default_provider())?;
+    Ok(pair.cert.iter().map(|certificate| certificate.to_vec()).collect())
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub(super) struct Core {
     pub(super) queue: Queue,
     pub(super) topics: RwLock<HashMap<String, Arc<TopicState>>>,
     pub(super) counters: Counters,
+    /// Copies under way, for which retention waits; held while it runs.
+    pub(super) retention_holds: Mutex<usize>,
     engine: RwLock<EngineSlot>,
     closed: AtomicBool,
     finished: Mutex<bool>,
@@ -46,6 +48,7 @@ impl Core {
             config,
             topics: RwLock::default(),
             counters: Counters::default(),
+            retention_holds: Mutex::new(0),
             engine: RwLock::new(EngineSlot::Open(engine)),
             closed: AtomicBool::new(false),
             finished: Mutex::new(false),

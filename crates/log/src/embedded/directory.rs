@@ -7,6 +7,9 @@ use std::{
 
 use crate::error::LogError;
 
+/// The file that is locked.
+pub(super) const LOCK_FILE: &str = "tlsrpt.lock";
+
 /// The lock that keeps a second process out of the directory, held as long as the log is open: longer than any one engine.
 pub(super) struct DirectoryLock {
     file: File,
@@ -21,7 +24,7 @@ impl DirectoryLock {
             .create(true)
             .truncate(false)
             .write(true)
-            .open(dir.join("tlsrpt.lock"))
+            .open(dir.join(LOCK_FILE))
             .map_err(|error| failed(format!("its lock file cannot be opened: {error}")))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { file }),

@@ -240,7 +240,7 @@ impl Segment {
     }
 }
 
-fn open_database(dir: &Path) -> Result<Database, fjall::Error> {
+pub(super) fn open_database(dir: &Path) -> Result<Database, fjall::Error> {
     // One worker flushes, the other compacts.
     Database::builder(dir)
         .worker_threads(2)
@@ -250,7 +250,7 @@ fn open_database(dir: &Path) -> Result<Database, fjall::Error> {
         .open()
 }
 
-fn records_options() -> KeyspaceCreateOptions {
+pub(super) fn records_options() -> KeyspaceCreateOptions {
     // Records are read in ranges, never looked up, so filters would be dead weight.
     KeyspaceCreateOptions::default()
         .max_memtable_size(MEMTABLE_MAX_BYTES)

@@ -13,6 +13,7 @@ mod codec;
 mod commit;
 mod committer;
 mod consumer;
+mod copy;
 mod core;
 mod directory;
 mod engine;
@@ -32,11 +33,15 @@ mod topic_state;
 mod topics;
 mod turnover;
 
-use std::{path::PathBuf, sync::Arc, thread, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 
-pub use self::stats::EmbeddedStats;
 use self::{
     committer::Committer,
     consumer::EmbeddedConsumer,
@@ -47,6 +52,10 @@ use self::{
     queue::Request,
     reader::EmbeddedReader,
     topic_state::TopicState,
+};
+pub use self::{
+    copy::{LogCopied, LogCopy},
+    stats::EmbeddedStats,
 };
 use crate::{
     backend::{Consumer, FencedWriter, Lag, Log, Producer, Reader},
@@ -103,6 +112,23 @@ impl EmbeddedLog {
         if !self.handle.core().wait_finished(CLOSE_PATIENCE) {
             tracing::error!(dir = %self.handle.core().config.dir.display(), "the log does not close; its disk may hang");
         }
+    }
+
+    /// Whether a process has the log in `dir` open.
+    #[must_use]
+    pub fn is_open(dir: &Path) -> bool {
+        copy::is_open(dir)
+    }
+
+    /// Begins a copy of the log: notes what every group has committed by now, and keeps retention from removing anything until the copy
+    /// is dropped.
+    ///
+    /// # Errors
+    /// [`LogError::Engine`] when the store is away.
+    pub async fn begin_copy(&self) -> Result<LogCopy, LogError> {
+        let core = self.handle.core().clone();
+        let closed = |_| LogError::Engine { action: "copy the log".to_owned(), reason: "the log is closed".to_owned() };
+        tokio::task::spawn_blocking(move || LogCopy::begin(&core)).await.map_err(closed)?
     }
 
     /// Figures for metrics.
@@ -190,6 +216,7 @@ impl Log for EmbeddedLog {
             let next = group.as_ref().map_or(0, |group| group.committed(index)).max(partition.start());
             let behind = partition.end().saturating_sub(next);
             lag.records += behind;
+            lag.by_partition.insert(index, behind);
             if behind > 0 {
                 oldest.push((index, next));
             }

@@ -49,8 +49,12 @@ pub(super) fn interval(core: &Core) -> Duration {
     ages.unwrap_or(INTERVAL_MAX).clamp(INTERVAL_MIN, INTERVAL_MAX)
 }
 
-/// Drops what may be dropped.
+/// Drops what may be dropped; nothing while the log is copied.
 pub(super) fn run(core: &Core, engine: &Engine, now_ms: i64) -> Result<(), fjall::Error> {
+    let holds = core.retention_holds.lock();
+    if *holds > 0 {
+        return Ok(());
+    }
     let topics: Vec<Arc<TopicState>> = core.topics.read().values().cloned().collect();
     let mut outlived_ms: Option<i64> = None;
     for topic in topics {

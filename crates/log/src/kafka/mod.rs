@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use self::config::KafkaConfig;
+pub use self::{config::KafkaConfig, topics::TopicFinding};
 use self::{
     core::{Core, DeclaredTopic},
     fenced_writer::KafkaFencedWriter,
@@ -70,6 +70,14 @@ impl KafkaLog {
             Ok(answer) => answer.map_err(|error| self.core.explained(unavailable(error.to_string()))),
             Err(error) => Err(unavailable(error.to_string())),
         }
+    }
+
+    /// What is wrong with `topic` in the cluster, which is not changed; nothing when all is as it should be.
+    ///
+    /// # Errors
+    /// [`LogError::Unavailable`] when no broker answers; [`LogError::Engine`] when they do not tell.
+    pub async fn examine(&self, topic: &Topic) -> Result<Vec<TopicFinding>, LogError> {
+        topics::examine(&self.core, topic).await
     }
 
     /// Takes no more, and gives what is in flight a few seconds to be acknowledged; later calls answer `Closed`. Blocking.

@@ -146,7 +146,9 @@ impl Observer {
         let mut lag = Lag::default();
         let mut behind = BTreeMap::new();
         for (partition, stand) in self.stand(topic)? {
-            lag.records += stand.high.saturating_sub(stand.next);
+            let records = stand.high.saturating_sub(stand.next);
+            lag.records += records;
+            lag.by_partition.insert(partition, records);
             if stand.next < stand.high {
                 behind.insert(partition, stand.next);
             }

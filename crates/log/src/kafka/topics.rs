@@ -215,17 +215,60 @@ async fn settings(core: &Core, name: &str) -> Result<Settings, KafkaError> {
     }
 }
 
+/// What is wrong with a topic that exists, or is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicFinding {
+    /// Its name in the cluster.
+    pub topic: String,
+    /// Whether it breaks a promise, so that no role works on it; else it weakens one.
+    pub is_fatal: bool,
+    /// What it has.
+    pub found: String,
+    /// What it should have, and why.
+    pub expected: String,
+}
+
+/// Looks at `topic` without creating it; nothing is answered when all is as it should be.
+pub(super) async fn examine(core: &Arc<Core>, topic: &Topic) -> Result<Vec<TopicFinding>, LogError> {
+    let name = core.prefixed(topic.name);
+    let Some(found) = look(core, &name).await? else {
+        let (is_fatal, expected) = if core.config.create_topics {
+            (false, "the first role that starts creates it".to_owned())
+        } else {
+            (true, how_to_create(core, topic, &name))
+        };
+        return Ok(vec![TopicFinding { topic: name, is_fatal, found: "not been created".to_owned(), expected }]);
+    };
+    let settings = settings(core, &name).await.map_err(|error| log_error(format!("read the settings of topic {name}"), &error))?;
+    let mut findings = judge(core, topic, &name, &found, &settings);
+    if let Err(LogError::TopicDiffers { topic, found, expected }) = check_partitions(core, topic, &name, found.partitions) {
+        findings.push(TopicFinding { topic, is_fatal: true, found, expected });
+    }
+    Ok(findings)
+}
+
 /// Refuses what breaks a promise, and warns of what weakens one.
 fn check_settings(core: &Core, topic: &Topic, name: &str, found: &Found, settings: &Settings) -> Result<(), LogError> {
+    for TopicFinding { topic, is_fatal, found, expected } in judge(core, topic, name, found, settings) {
+        if is_fatal {
+            return Err(LogError::TopicDiffers { topic, found, expected });
+        }
+        tracing::warn!(topic, found, "{expected}");
+    }
+    Ok(())
+}
+
+/// What of the settings breaks a promise, first, and what weakens one.
+fn judge(core: &Core, topic: &Topic, name: &str, found: &Found, settings: &Settings) -> Vec<TopicFinding> {
     let number = |setting: &str| settings.get(setting).and_then(|value| value.parse::<i64>().ok());
-    let differs = |found: String, expected: String| Err(LogError::TopicDiffers { topic: name.to_owned(), found, expected });
+    let finding =
+        |is_fatal, found: String, expected: &str| TopicFinding { topic: name.to_owned(), is_fatal, found, expected: expected.to_owned() };
+    let mut findings = Vec::new();
 
     let needed = core.config.batch_max_bytes();
     if let Some(allowed) = number("max.message.bytes").filter(|&allowed| usize::try_from(allowed).unwrap_or(0) < needed) {
-        return differs(
-            format!("max.message.bytes={allowed}"),
-            format!("{needed} or more, so that the largest submission that is taken in goes through: raise it on the topic"),
-        );
+        let expected = format!("{needed} or more, so that the largest submission that is taken in goes through: raise it on the topic");
+        findings.push(finding(true, format!("max.message.bytes={allowed}"), &expected));
     }
     let policy = settings.get("cleanup.policy").map_or("", String::as_str);
     let expected_policy = match topic.cleanup {
@@ -233,41 +276,35 @@ fn check_settings(core: &Core, topic: &Topic, name: &str, found: &Found, setting
         Cleanup::Compact => "compact",
     };
     if !policy.is_empty() && policy != expected_policy {
-        return differs(format!("cleanup.policy={policy}"), format!("{expected_policy}: else it loses what the pipeline relies on"));
+        let expected = format!("{expected_policy}: else it loses what the pipeline relies on");
+        findings.push(finding(true, format!("cleanup.policy={policy}"), &expected));
     }
     if let Some(stamps) = settings.get("message.timestamp.type").filter(|stamps| *stamps != "LogAppendTime") {
-        return differs(format!("message.timestamp.type={stamps}"), "LogAppendTime: retention and lag go by the brokers' clock".to_owned());
+        let expected = "LogAppendTime: retention and lag go by the brokers' clock";
+        findings.push(finding(true, format!("message.timestamp.type={stamps}"), expected));
     }
 
-    if let Cleanup::Delete { age_max, .. } = topic.cleanup {
-        let retention = number("retention.ms").filter(|&kept_ms| kept_ms >= 0);
-        if let Some(kept_ms) = retention {
-            tracing::warn!(
-                topic = name,
-                kept_ms,
-                expected_ms = age_max.as_millis(),
-                "Kafka drops records of this topic by age, processed or not: set retention.ms=-1, and what is committed is trimmed by tlsrpt"
-            );
+    if let Cleanup::Delete { .. } = topic.cleanup {
+        if let Some(kept_ms) = number("retention.ms").filter(|&kept_ms| kept_ms >= 0) {
+            let expected = "Kafka drops records of this topic by age, processed or not: set retention.ms=-1, and what is committed is trimmed by tlsrpt";
+            findings.push(finding(false, format!("retention.ms={kept_ms}"), expected));
         }
         if let Some(kept_bytes) = number("retention.bytes").filter(|&kept| kept >= 0) {
-            tracing::warn!(topic = name, kept_bytes, "Kafka drops records of this topic by size, processed or not: set retention.bytes=-1");
+            let expected = "Kafka drops records of this topic by size, processed or not: set retention.bytes=-1";
+            findings.push(finding(false, format!("retention.bytes={kept_bytes}"), expected));
         }
     }
     let in_sync = number("min.insync.replicas").and_then(|in_sync| usize::try_from(in_sync).ok());
+    let copies = format!("{} copies on {} brokers", found.replicas, found.brokers);
     if found.brokers > 1 && found.replicas < 2 {
-        tracing::warn!(
-            topic = name,
-            "the topic has one copy: what is acknowledged is lost with its broker. Give it three, and min.insync.replicas=2"
-        );
+        let expected = "the topic has one copy: what is acknowledged is lost with its broker. Give it three, and min.insync.replicas=2";
+        findings.push(finding(false, copies, expected));
     } else if let Some(in_sync) = in_sync.filter(|&in_sync| found.replicas >= REPLICAS_SAFE && in_sync < 2) {
-        tracing::warn!(topic = name, in_sync, "a record is acknowledged when one broker has it: set min.insync.replicas=2");
+        let expected = "a record is acknowledged when one broker has it: set min.insync.replicas=2";
+        findings.push(finding(false, format!("min.insync.replicas={in_sync}"), expected));
     } else if let Some(in_sync) = in_sync.filter(|&in_sync| found.replicas > 1 && in_sync >= found.replicas) {
-        tracing::warn!(
-            topic = name,
-            in_sync,
-            replicas = found.replicas,
-            "one broker that is away stops the topic: min.insync.replicas must be below the number of copies"
-        );
+        let expected = "one broker that is away stops the topic: min.insync.replicas must be below the number of copies";
+        findings.push(finding(false, format!("min.insync.replicas={in_sync}, {copies}"), expected));
     }
-    Ok(())
+    findings
 }

@@ -21,7 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use prometheus::{Error, IntCounter, IntGauge, Registry as Metrics};
+use prometheus::{Error, Registry as Metrics};
 use tlsrpt_log::Log;
 use tlsrpt_record::TenantId;
 use tlsrpt_registry::{DeletedTenant, Registry};
@@ -29,7 +29,7 @@ use tlsrpt_store::{Erasure, Store};
 use tlsrpt_telemetry::Backoff;
 use tokio_util::sync::CancellationToken;
 
-use crate::{audit::Audits, config::QueryConfig, pending::Pipeline, problem::chain};
+use crate::{audit::Audits, config::QueryConfig, metrics::ErasureMetrics, pending::Pipeline, problem::chain};
 use error::LookError;
 pub use retention::Retention;
 use step::OldestRecords;
@@ -43,8 +43,7 @@ pub struct Erasures {
     interval: Duration,
     /// After this time every use of a key is written, wherever it was noted.
     key_uses_written: Duration,
-    waiting: IntGauge,
-    failures: IntCounter,
+    metrics: ErasureMetrics,
 }
 
 /// Deleted tenants read at a time.
@@ -64,19 +63,15 @@ impl Erasures {
         config: &QueryConfig,
         metrics: &Metrics,
     ) -> Result<Self, Error> {
-        let task = Self {
+        Ok(Self {
             store,
             registry,
             pipeline: Pipeline::new(Arc::clone(&log)),
             audits: Audits::new(log),
             interval: config.erasure_interval(),
             key_uses_written: config.key_use_interval() * 2,
-            waiting: IntGauge::new("tlsrpt_query_erasures_waiting", "Deleted tenants of which something may be left.")?,
-            failures: IntCounter::new("tlsrpt_query_erasure_failures_total", "Steps of erasures that failed and are tried again.")?,
-        };
-        metrics.register(Box::new(task.waiting.clone()))?;
-        metrics.register(Box::new(task.failures.clone()))?;
-        Ok(task)
+            metrics: ErasureMetrics::register(metrics)?,
+        })
     }
 
     /// Runs until `shutdown`. While something is away it waits longer and longer, and it never gives up.
@@ -99,7 +94,7 @@ impl Erasures {
                     self.reason_to_look(revision).await;
                 }
                 Err(error) => {
-                    self.failures.inc();
+                    self.metrics.failures.inc();
                     if !std::mem::replace(&mut is_failing, true) {
                         tracing::warn!(error = chain(&error), "erasures of deleted tenants have to wait");
                     }
@@ -142,7 +137,7 @@ impl Erasures {
                 break;
             }
         }
-        self.waiting.set(waiting);
+        self.metrics.waiting.set(waiting);
         failed.map_or(Ok(()), Err)
     }
 }

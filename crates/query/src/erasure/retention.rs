@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use prometheus::{Error, IntCounter, Registry as Metrics};
+use prometheus::{Error, Registry as Metrics};
 use tlsrpt_record::TenantId;
 use tlsrpt_registry::Registry;
 use tlsrpt_report::Day;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::{now, today},
     config::QueryConfig,
+    metrics::RetentionMetrics,
     problem::chain,
 };
 
@@ -23,7 +24,7 @@ pub struct Retention {
     store: Store,
     registry: Arc<Registry>,
     interval: Duration,
-    rows: IntCounter,
+    metrics: RetentionMetrics,
 }
 
 /// Tenants read at a time, and tenants that one statement names.
@@ -35,9 +36,7 @@ impl Retention {
     /// # Errors
     /// When the name is registered already.
     pub fn register(store: Store, registry: Arc<Registry>, config: &QueryConfig, metrics: &Metrics) -> Result<Self, Error> {
-        let rows = IntCounter::new("tlsrpt_query_retention_rows_total", "Report rows removed by the retention of their tenant.")?;
-        metrics.register(Box::new(rows.clone()))?;
-        Ok(Self { store, registry, interval: config.retention_interval(), rows })
+        Ok(Self { store, registry, interval: config.retention_interval(), metrics: RetentionMetrics::register(metrics)? })
     }
 
     /// Runs until `shutdown`. What fails is tried again at the next look.
@@ -99,7 +98,7 @@ impl Retention {
             }
         }
         let rows = self.store.erase_rows(selection).await?;
-        self.rows.inc_by(rows);
+        self.metrics.rows.inc_by(rows);
         Ok(rows)
     }
 }

@@ -2,11 +2,12 @@
 
 use std::{fmt, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use tlsrpt_notify::Address;
 
 /// Configuration of notifications.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NotificationsConfig {
     /// Wait between looks for what is new, milliseconds.
@@ -52,7 +53,7 @@ impl Default for NotificationsConfig {
 }
 
 /// The operator's relay, by SMTP submission (RFC 6409).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SmtpConfig {
     /// Its host name, which its certificate has to have.
@@ -68,13 +69,15 @@ pub struct SmtpConfig {
     pub user: Option<String>,
     /// The user's password.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub password: Option<SmtpPassword>,
     /// From whom the mails are.
+    #[schemars(with = "String")]
     pub from: Address,
 }
 
 /// Whether and how a connection to the relay is encrypted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SmtpTls {
     /// By STARTTLS, or not at all delivered (RFC 3207).

@@ -23,7 +23,7 @@ impl Notifications {
     pub(super) async fn deliver(&self) -> Result<(), StoreError> {
         let (quiet, urgent_only) = self.quiet_tenants(now());
         let due = self.store.due_deliveries(now(), quiet, urgent_only, self.config.deliveries_per_look_max.max(1)).await?;
-        self.due.set(i64::try_from(due.len()).unwrap_or(i64::MAX));
+        self.metrics.due.set(i64::try_from(due.len()).unwrap_or(i64::MAX));
         let mut of_tenant: BTreeMap<TenantId, Vec<DueNotice>> = BTreeMap::new();
         for one in due {
             of_tenant.entry(one.delivery.tenant.clone()).or_default().push(one);
@@ -120,7 +120,7 @@ impl Notifications {
             DeliveryState::GivenUp => "given-up",
             DeliveryState::Pending => "failed",
         };
-        self.deliveries.with_label_values(&[delivery.channel.as_str(), outcome]).inc();
+        self.metrics.tried(delivery.channel, outcome);
         let next_at = plus_ms(now, retry_wait_ms(&delivery, self.config.retry_first_ms, self.config.retry_max_ms));
         Delivery { state, error, next_at, ..delivery }
     }

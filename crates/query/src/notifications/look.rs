@@ -21,7 +21,7 @@ impl Notifications {
             match self.look_at(&tenant, &settings).await {
                 Err(error) if error.is_retryable() => return Err(error),
                 Err(error) => {
-                    self.failures.with_label_values(&["tenant"]).inc();
+                    self.metrics.failed("tenant");
                     tracing::warn!(tenant = tenant.as_str(), error = chain(&error), "a tenant cannot be looked at for what is new");
                 }
                 Ok(()) => {}
@@ -43,7 +43,7 @@ impl Notifications {
         self.store.save_deliveries(&deliveries(id, settings, &found.opened, now), now).await?;
         self.store.note_conditions(id, &records(id, &found, noted, now)).await?;
         let told = found.opened.iter().filter(|opened| opened.is_told).count();
-        self.noted.inc_by(u64::try_from(told).unwrap_or(u64::MAX));
+        self.metrics.noted.inc_by(u64::try_from(told).unwrap_or(u64::MAX));
         Ok(())
     }
 }

@@ -18,14 +18,14 @@ mod views;
 
 use std::{sync::Arc, time::Duration};
 
-use prometheus::{Error, IntCounter, IntCounterVec, IntGauge, Opts, Registry as Metrics};
+use prometheus::{Error, Registry as Metrics};
 use tlsrpt_advisor::Rule;
 use tlsrpt_registry::Registry;
 use tlsrpt_store::{Store, StoreError};
 use tlsrpt_telemetry::Backoff;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::QueryConfig, problem::chain};
+use crate::{config::QueryConfig, metrics::NotificationMetrics, problem::chain};
 pub use config::{NotificationsConfig, SmtpConfig, SmtpPassword, SmtpTls};
 pub(crate) use courier::Undelivered;
 pub use courier::{Courier, CourierError};
@@ -37,10 +37,7 @@ pub struct Notifications {
     courier: Courier,
     config: NotificationsConfig,
     rule: Rule,
-    noted: IntCounter,
-    deliveries: IntCounterVec,
-    due: IntGauge,
-    failures: IntCounterVec,
+    metrics: NotificationMetrics,
 }
 
 impl Notifications {
@@ -56,28 +53,14 @@ impl Notifications {
         query: &QueryConfig,
         metrics: &Metrics,
     ) -> Result<Self, Error> {
-        let task = Self {
+        Ok(Self {
             store,
             registry,
             courier,
             config: config.clone(),
             rule: query.readiness,
-            noted: IntCounter::new("tlsrpt_query_notices_total", "Conditions that began, of which a tenant is told.")?,
-            deliveries: IntCounterVec::new(
-                Opts::new("tlsrpt_query_notice_deliveries_total", "Tries to deliver a notice, by channel and outcome."),
-                &["channel", "outcome"],
-            )?,
-            due: IntGauge::new("tlsrpt_query_notice_deliveries_due", "Deliveries of notices that the last look found due.")?,
-            failures: IntCounterVec::new(
-                Opts::new("tlsrpt_query_notification_failures_total", "Looks that failed and are tried again, by what they do."),
-                &["look"],
-            )?,
-        };
-        metrics.register(Box::new(task.noted.clone()))?;
-        metrics.register(Box::new(task.deliveries.clone()))?;
-        metrics.register(Box::new(task.due.clone()))?;
-        metrics.register(Box::new(task.failures.clone()))?;
-        Ok(task)
+            metrics: NotificationMetrics::register(metrics)?,
+        })
     }
 
     /// Runs until `shutdown`. While the database is away it waits longer and longer, and it never gives up.
@@ -134,7 +117,7 @@ impl Pace {
                 self.interval
             }
             Err(error) => {
-                task.failures.with_label_values(&[self.name]).inc();
+                task.metrics.failed(self.name);
                 if !std::mem::replace(&mut self.is_failing, true) {
                     tracing::warn!(error = chain(&error), look = self.name, "notifications have to wait");
                 }

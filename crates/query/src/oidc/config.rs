@@ -3,10 +3,11 @@
 use std::{net::IpAddr, time::Duration};
 
 use reqwest::Url;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Tokens of one OpenID Connect issuer, which open to tenants what their keys do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OidcConfig {
     /// The issuer, letter for letter as its tokens name it.
@@ -87,7 +88,7 @@ impl OidcConfig {
 
 /// An issuer's name (OpenID Connect Discovery 1.0 3): an `https` URL without query and fragment. `http` for an issuer on loopback alone,
 /// where nobody is between.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Issuer(String);
 
@@ -148,7 +149,7 @@ impl From<Issuer> for String {
 }
 
 /// The name of this API at the issuer, which is never empty.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Audience(String);
 

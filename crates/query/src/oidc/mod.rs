@@ -28,4 +28,4 @@ pub(crate) use fetch::FetcherError;
 pub(crate) use jws::{TOKEN_MAX_BYTES, is_token};
 pub(crate) use key_cache::Follower;
 pub(crate) use refusal::Refusal;
-pub(crate) use tokens::{Denied, TokenGrant, Tokens};
+pub(crate) use tokens::{Denied, OUTCOMES, TokenGrant, Tokens};

@@ -31,6 +31,23 @@ pub(crate) enum Denied {
     IssuerAway,
 }
 
+/// What may become of a token, as metrics name it.
+pub(crate) const OUTCOMES: [&str; 13] = [
+    "accepted",
+    "malformed",
+    "wrong-type",
+    "algorithm",
+    "unknown-key",
+    "signature",
+    "issuer",
+    "audience",
+    "expired",
+    "not-yet",
+    "subject",
+    "tenant",
+    "issuer-away",
+];
+
 impl Denied {
     fn as_str(self) -> &'static str {
         match self {

@@ -2,6 +2,7 @@
 //! else.
 
 mod audit;
+mod backups;
 mod domains;
 mod erasures;
 mod import;
@@ -108,6 +109,14 @@ pub(crate) static ROUTES: &[Entry] = &[
     }),
     Entry::new(Method::GET, "/admin/v1/top", "listTop", "Which tenants, domains and reporters weigh most", || {
         get(top::list).may_fail(&[Kind::QueryTooLarge])
+    }),
+    Entry::new(Method::POST, "/admin/v1/backups", "startBackup", "Begin a backup of the service's data directory", || {
+        post(backups::start).may_fail(&[Kind::BackupRunning, Kind::BackupUnavailable])
+    }),
+    Entry::new(Method::GET, "/admin/v1/backups", "listBackups", "Backups on the service's disk, newest first", || get(backups::list)),
+    Entry::new(Method::GET, "/admin/v1/backups/{name}", "getBackup", "How it stands with a backup", || get(backups::one)),
+    Entry::new(Method::DELETE, "/admin/v1/backups/{name}", "deleteBackup", "Remove a backup from the service's disk", || {
+        delete(backups::remove)
     }),
     Entry::new(Method::GET, "/admin/v1/audit", "listAudit", "Who changed what, and who read which payload, newest first", || {
         get(audit::list)

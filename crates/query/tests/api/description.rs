@@ -11,8 +11,16 @@ use crate::harness::{ADMIN, Answer, Api};
 /// Operations that make what others need, in this order.
 const FIRST: [&str; 5] = ["createTenant", "claimDomain", "importSubmission", "createKey", "createOperatorKey"];
 /// Operations that take it away again.
-const LAST: [&str; 7] =
-    ["deleteNotificationSettings", "moveDomain", "releaseDomain", "deleteKey", "deleteOperatorKey", "deleteTenant", "getErasure"];
+const LAST: [&str; 8] = [
+    "deleteBackup",
+    "deleteNotificationSettings",
+    "moveDomain",
+    "releaseDomain",
+    "deleteKey",
+    "deleteOperatorKey",
+    "deleteTenant",
+    "getErasure",
+];
 
 struct Operation {
     method: Method,
@@ -113,7 +121,7 @@ async fn every_example_of_the_description_works_and_is_answered_as_described() {
     assert!(other.starts_with("tlsrpt_"));
 
     let (mut tenant_key, mut submission, mut key_id, mut operator_key_id) = (String::new(), String::new(), String::new(), String::new());
-    let mut report_key = String::new();
+    let (mut report_key, mut backup) = (String::new(), String::new());
     for operation in &all {
         // The report that was imported has come to be there.
         if rank(operation.id()) == 50 && report_key.is_empty() {
@@ -126,7 +134,7 @@ async fn every_example_of_the_description_works_and_is_answered_as_described() {
         let id = if operation.path.starts_with("/admin/v1/submissions/") { &submission } else { tenant };
         let key = if operation.path.starts_with("/admin/v1/keys/") { &operator_key_id } else { &key_id };
         let path = operation.path.replace("{id}", id).replace("{domain}", "acme.example").replace("{key_id}", key);
-        let path = path.replace("{report_key}", &report_key);
+        let path = path.replace("{report_key}", &report_key).replace("{name}", &backup);
         assert!(!path.contains("{") && !path.contains("//"), "{path}");
         let bearer = if operation.path.starts_with("/admin/") { ADMIN } else { &tenant_key };
 
@@ -162,6 +170,10 @@ async fn every_example_of_the_description_works_and_is_answered_as_described() {
             is_described(&description, operation, &answer);
             match operation.id() {
                 "importSubmission" => answer.json()["submission_id"].as_str().unwrap().clone_into(&mut submission),
+                "startBackup" => {
+                    answer.json()["name"].as_str().unwrap().clone_into(&mut backup);
+                    api.until_as(ADMIN, &format!("/admin/v1/backups/{backup}"), |backup| backup["state"] == "complete").await;
+                }
                 "createKey" => answer.json()["id"].as_str().unwrap().clone_into(&mut key_id),
                 "createOperatorKey" => answer.json()["id"].as_str().unwrap().clone_into(&mut operator_key_id),
                 _ => {}

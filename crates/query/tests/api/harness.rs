@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tlsrpt_backup::{Backups, Source};
 use tlsrpt_log::{Cleanup, EmbeddedConfig as LogConfig, EmbeddedLog, Log};
 use tlsrpt_origin::{OriginConfig, Verifier};
 use tlsrpt_outbound::{Client, ClientOptions, Reach, ResolverOptions, resolver};
@@ -25,7 +26,7 @@ use tlsrpt_store::{
     Store, StoreConfig,
     embedded::{Embedded, EmbeddedConfig},
 };
-use tlsrpt_telemetry::{Health, prometheus};
+use tlsrpt_telemetry::{Health, otlp::Tracer, prometheus};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::audit_log::{AuditLog, Gated};
@@ -39,7 +40,8 @@ static ENGINE: LazyLock<StoreConfig> = LazyLock::new(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let dir = TempDir::new().unwrap();
         runtime.block_on(async {
-            let engine = Embedded::start(EmbeddedConfig::new(dir.path())).await.expect("the engine starts");
+            let config = EmbeddedConfig { backups_dir: Some(std::env::temp_dir()), ..EmbeddedConfig::new(dir.path()) };
+            let engine = Embedded::start(config).await.expect("the engine starts");
             sender.send(engine.config.clone()).unwrap();
             std::future::pending::<()>().await;
         });
@@ -149,8 +151,10 @@ impl Api {
     ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = TempDir::new().unwrap();
-        let log: Arc<dyn Log> =
-            EmbeddedLog::open(LogConfig { dir: dir.path().to_owned(), record_max_bytes: 64 << 20, in_flight_max_bytes: 64 << 20 }).unwrap();
+        let embedded =
+            EmbeddedLog::open(LogConfig { dir: dir.path().join("log"), record_max_bytes: 64 << 20, in_flight_max_bytes: 64 << 20 })
+                .unwrap();
+        let log: Arc<dyn Log> = embedded.clone();
         for topic in [&SUBMISSIONS, &NORMALIZED, &AUDIT] {
             let mut topic = topic.clone();
             if let (Some(kept), Cleanup::Delete { age_max, .. }) = (log_kept, &mut topic.cleanup) {
@@ -179,6 +183,7 @@ impl Api {
             let task = Notifications::register(store.clone(), registry, courier, notifications, &config, metrics).unwrap();
             tokio::spawn(task.run(shutdown.clone()));
         }
+        let source = Source { data_dir: dir.path().to_owned(), log: embedded, store: store.clone(), registry: Arc::clone(&registry) };
         let parts = Parts {
             store: store.clone(),
             registry: Arc::clone(&registry),
@@ -188,7 +193,9 @@ impl Api {
             checker: Checker::new(&publication(), Reach::default()).unwrap(),
             receiver: Receiver { mail_hosts: vec!["reports.example".to_owned()], https_host: None },
             courier,
+            backups: Some(Backups::new(dir.path().join("backups"), source)),
             metrics: query_metrics,
+            tracer: Tracer::off(),
         };
         let query = Query::bind("127.0.0.1:0".parse().unwrap(), config, parts).await.unwrap();
         let addr = query.local_addr();
@@ -210,13 +217,14 @@ impl Api {
             mail_hosts: Vec::new(),
             metrics: tlsrpt_normalizer::Metrics::register(&metrics).unwrap(),
             health: health.dependency("normalizer"),
+            tracer: Tracer::off(),
         };
         tokio::spawn(tlsrpt_normalizer::run(tlsrpt_normalizer::NormalizerConfig::default(), parts, shutdown.clone()));
         let config = tlsrpt_writer::WriterConfig { batch_linger_ms: 20, ..tlsrpt_writer::WriterConfig::default() };
         let metrics = tlsrpt_writer::Metrics::register(&metrics).unwrap();
         let (writer, audit) = (health.dependency("writer"), health.dependency("audit"));
         tokio::spawn(tlsrpt_writer::run_audit(config.clone(), Arc::clone(&log), store.clone(), metrics.clone(), audit, shutdown.clone()));
-        tokio::spawn(tlsrpt_writer::run(config, log, store, metrics, writer, shutdown));
+        tokio::spawn(tlsrpt_writer::run(config, log, store, metrics, writer, Tracer::off(), shutdown));
     }
 
     /// Whether the query role's log takes audit entries.

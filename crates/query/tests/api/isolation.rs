@@ -19,6 +19,7 @@ fn path_of(route: &Route, report_key: &str, domain: &str) -> String {
         .replace("{id}", "00000000-0000-7000-8000-000000000000")
         .replace("{domain}", domain)
         .replace("{key_id}", "none")
+        .replace("{name}", "none")
 }
 
 fn body(route: &Route) -> Option<Value> {

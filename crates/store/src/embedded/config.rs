@@ -7,7 +7,7 @@ use crate::layout::ClusterName;
 
 /// The user that may do everything; its password is [`EmbeddedConfig::token`].
 pub const USER: &str = "tlsrpt";
-/// The user that may only read; its password is [`EmbeddedConfig::readonly_token`].
+/// The user that may only read; its password is in [`EmbeddedConfig::readonly`], and so is what it may read.
 pub const READONLY_USER: &str = "tlsrpt_readonly";
 
 /// Version of the engine's package; `scripts/fetch-libchdb` pins the same.
@@ -24,15 +24,26 @@ pub struct EmbeddedConfig {
     pub listen: SocketAddr,
     /// The password of the user [`USER`]; none makes a random one.
     pub token: Option<String>,
-    /// The password of the user [`READONLY_USER`]; none: there is no such user.
-    pub readonly_token: Option<String>,
+    /// The user [`READONLY_USER`]; none: there is no such user.
+    pub readonly: Option<Readonly>,
     /// Memory that the engine may use for all queries together; a query that would pass it fails.
     pub memory_max_bytes: u64,
     /// Statements that run at the same time; more wait.
     pub concurrent_queries_max: usize,
+    /// Directory below which the engine may write backups and read them; none: it makes none.
+    pub backups_dir: Option<PathBuf>,
     /// A cluster of which this engine is the only server, so that what is laid out over a cluster can be tried on it; none: there
     /// is no cluster.
     pub cluster: Option<ClusterName>,
+}
+
+/// Who may only read.
+#[derive(Clone, Debug)]
+pub struct Readonly {
+    /// The password.
+    pub password: String,
+    /// What may be read, as GRANT statements have it between GRANT and TO: `SELECT ON tlsrpt.reports`.
+    pub grants: Vec<String>,
 }
 
 impl EmbeddedConfig {
@@ -44,9 +55,10 @@ impl EmbeddedConfig {
             library: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             token: None,
-            readonly_token: None,
+            readonly: None,
             memory_max_bytes: 2 << 30,
             concurrent_queries_max: 8,
+            backups_dir: None,
             cluster: None,
         }
     }

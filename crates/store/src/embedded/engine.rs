@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::config::{EmbeddedConfig, EmbeddedError};
+use super::config::{EmbeddedConfig, EmbeddedError, READONLY_USER, USER};
 use super::exception::Exception;
 use super::library::{Api, Connection, Params};
 
@@ -34,20 +34,16 @@ pub(super) struct Session<'request> {
     pub(super) settings: &'request [(String, String)],
     /// ClickHouse's `readonly`: 0 may do all, 2 reads and may change settings, 1 reads.
     pub(super) readonly: u8,
+    /// May do what [`READONLY_USER`] is granted, and nothing else.
+    pub(super) is_granted: bool,
 }
 
-/// Table functions that reach nothing but the database itself.
-const HARMLESS: [&str; 19] = [
+/// Table functions that reach nothing at all: neither out of the database, nor a table by a text that names it (`merge('system', …)`).
+const HARMLESS: [&str; 13] = [
     "format",
     "generaterandom",
     "generate_series",
     "generateseries",
-    "loop",
-    "merge",
-    "mergetreeanalyzeindexes",
-    "mergetreeindex",
-    "mergetreeprojection",
-    "mergetreetextindex",
     "null",
     "numbers",
     "numbers_mt",
@@ -68,7 +64,11 @@ impl Engine {
         let directory = directory.canonicalize().map_err(|error| failed("resolve", error))?;
         // A file of our own also keeps the engine from reading a config.xml that lies in the working or home directory.
         let options = directory.join("engine.xml");
-        std::fs::write(&options, options_xml(config)).map_err(|error| failed("write the engine's options into", error))?;
+        let users = directory.join("users.xml");
+        std::fs::write(&options, options_xml(config, &users)).map_err(|error| failed("write the engine's options into", error))?;
+        if let Some(readonly) = &config.readonly {
+            std::fs::write(&users, users_xml(&readonly.grants)).map_err(|error| failed("write the engine's users into", error))?;
+        }
         let path = format!("--path={}", directory.display());
 
         let api = Api::load(library)?;
@@ -104,6 +104,10 @@ impl Engine {
             .api
             .connect(&arguments)
             .ok_or_else(|| Exception::new(439, "CANNOT_SCHEDULE_TASK", "The engine takes no more connections"))?;
+        if session.is_granted {
+            // Of the roles of the engine's one user only this one is left.
+            connection.query(format!("SET ROLE {READONLY_USER}").as_bytes(), "Null", &Params::new())?;
+        }
         if let Some(database) = session.database {
             let name = database.replace('\\', "\\\\").replace('`', "\\`");
             connection.query(format!("USE `{name}`").as_bytes(), "Null", &Params::new())?;
@@ -131,7 +135,7 @@ impl Engine {
         self.anchor.lock().query(sql, "Null", &params).map(|_| ())
     }
 
-    /// Whether a table function reaches out of the database; `name` in lower case.
+    /// Whether a table function is none of the harmless ones; `name` in lower case.
     pub(super) fn is_outside(&self, name: &str) -> bool {
         self.outside.contains(name)
     }
@@ -153,12 +157,19 @@ fn set(statement: &mut String, name: &str, value: &str) -> Result<(), Exception>
 /// The engine's options: two cores' worth of background work, caches that fit beside the pipeline, parts on disk before an
 /// INSERT answers (offsets are committed after it), and no log tables, which a resting engine would keep writing. What a merge or an
 /// erasure replaced leaves the disk within seconds; for that, what replaces it is synced first.
-fn options_xml(config: &EmbeddedConfig) -> String {
+fn options_xml(config: &EmbeddedConfig, users: &Path) -> String {
+    let users = match config.readonly {
+        Some(_) => format!("    <users_config>{}</users_config>\n", xml_text(&users.display().to_string())),
+        None => String::new(),
+    };
     let clusters = config.cluster.as_ref().map_or_else(String::new, |name| {
         format!(
             "    <tcp_port>9000</tcp_port>\n    <remote_servers><{name}><shard><internal_replication>true</internal_replication>\
              <replica><host>127.0.0.1</host><port>9000</port></replica></shard></{name}></remote_servers>\n"
         )
+    });
+    let backups = config.backups_dir.as_ref().map_or_else(String::new, |dir| {
+        format!("    <backups><allowed_path>{}</allowed_path></backups>\n", xml_text(&dir.display().to_string()))
     });
     format!(
         "<clickhouse>
@@ -183,8 +194,38 @@ fn options_xml(config: &EmbeddedConfig) -> String {
         <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
         <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
     </merge_tree>
-{clusters}</clickhouse>
+{backups}{clusters}{users}</clickhouse>
 ",
         memory = config.memory_max_bytes
     )
+}
+
+/// The engine knows one user. Of its two roles one may do everything, and the other what the read-only user is granted.
+fn users_xml(grants: &[String]) -> String {
+    let queries: String = grants.iter().map(|grant| format!("<query>GRANT {}</query>", xml_text(grant))).collect();
+    format!(
+        "<clickhouse>
+    <profiles><default/></profiles>
+    <quotas><default/></quotas>
+    <roles>
+        <{USER}><grants><query>GRANT ALL ON *.*</query></grants></{USER}>
+        <{READONLY_USER}><grants>{queries}</grants></{READONLY_USER}>
+    </roles>
+    <users>
+        <default>
+            <password/>
+            <networks><ip>::/0</ip></networks>
+            <profile>default</profile>
+            <quota>default</quota>
+            <grants><query>GRANT {USER}, {READONLY_USER}</query></grants>
+        </default>
+    </users>
+</clickhouse>
+"
+    )
+}
+
+/// A text as it stands in an element of XML.
+fn xml_text(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -11,8 +11,9 @@ mod endpoint;
 mod engine;
 mod exception;
 mod library;
+mod readonly;
 mod service;
 mod statement;
 
-pub use config::{EmbeddedConfig, EmbeddedError, READONLY_USER, USER, find_library};
+pub use config::{EmbeddedConfig, EmbeddedError, READONLY_USER, Readonly, USER, find_library};
 pub use service::Embedded;

@@ -4,7 +4,7 @@ use super::exception::Exception;
 
 /// A lexical unit of SQL; comments and blanks are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// A bare word: keyword, identifier or number.
     Word,
     /// An identifier in backquotes or double quotes.
@@ -16,19 +16,19 @@ enum Kind {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Token {
-    kind: Kind,
+pub(super) struct Token {
+    pub(super) kind: Kind,
     start: usize,
-    end: usize,
+    pub(super) end: usize,
 }
 
-struct Lexer<'text> {
+pub(super) struct Lexer<'text> {
     text: &'text [u8],
     at: usize,
 }
 
 impl<'text> Lexer<'text> {
-    fn new(text: &'text [u8]) -> Self {
+    pub(super) fn new(text: &'text [u8]) -> Self {
         Self { text, at: 0 }
     }
 
@@ -165,12 +165,13 @@ impl Statement {
     }
 }
 
-struct Tokens<'text> {
-    text: &'text [u8],
+/// What tokens say.
+pub(super) struct Tokens<'text> {
+    pub(super) text: &'text [u8],
 }
 
 impl Tokens<'_> {
-    fn is(&self, token: Token, keyword: &str) -> bool {
+    pub(super) fn is(&self, token: Token, keyword: &str) -> bool {
         token.kind == Kind::Word && self.bytes(token).eq_ignore_ascii_case(keyword.as_bytes())
     }
 
@@ -178,7 +179,7 @@ impl Tokens<'_> {
         self.text.get(token.start..token.end).unwrap_or_default()
     }
 
-    fn name(&self, token: Token) -> String {
+    pub(super) fn name(&self, token: Token) -> String {
         String::from_utf8_lossy(self.bytes(token)).into_owned()
     }
 
@@ -303,43 +304,4 @@ pub(super) fn changes_session(sql: &[u8]) -> bool {
     let Some(first) = words.next() else { return false };
     let is_temporary = || words.take(3).any(|word| tokens.is(word, "TEMPORARY"));
     tokens.is(first, "SET") || tokens.is(first, "USE") || (tokens.is(first, "CREATE") && is_temporary())
-}
-
-/// What a statement of the read-only user begins with.
-const READING: [&str; 7] = ["SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS"];
-/// Scalar functions that reach files, the network or other programs.
-const OUTSIDE: [&str; 3] = ["catboostevaluate", "file", "reversednsquery"];
-
-/// Refuses what the read-only user must not run: statements that do not read, table functions that `outside` tells to reach files,
-/// the network or other programs, and the scalar functions that do. The engine's own `readonly=1` stands behind this, but lets
-/// some of these through: `file('/etc/passwd')` is an ordinary function, and DESCRIBE opens what it describes.
-///
-/// # Errors
-/// ACCESS_DENIED, naming what is refused.
-pub(super) fn check_readonly(sql: &[u8], outside: impl Fn(&str) -> bool) -> Result<(), Exception> {
-    let denied = |what: String| Exception::new(497, "ACCESS_DENIED", format!("{what} is not allowed for a read-only user"));
-    let tokens = Tokens { text: sql };
-    let mut all = Lexer::new(sql).skip_while(|token| token.kind == Kind::Sign(b'(')).peekable();
-    match all.peek() {
-        Some(first) if READING.iter().any(|keyword| tokens.is(*first, keyword)) => {}
-        Some(first) => return Err(denied(format!("A statement that begins with {}", tokens.name(*first)))),
-        None => return Ok(()),
-    }
-    while let Some(token) = all.next() {
-        if !matches!(token.kind, Kind::Word | Kind::Quoted) {
-            continue;
-        }
-        let name = tokens.name(token);
-        if token.kind == Kind::Quoted && name.contains('\\') {
-            // Escapes could spell any of the names below.
-            return Err(denied("A quoted name with a backslash".to_owned()));
-        }
-        let name = name.trim_matches(['`', '"']).to_ascii_lowercase();
-        let is_called = all.peek().is_some_and(|next| next.kind == Kind::Sign(b'('));
-        // Scalar functions can also be named without a call (`APPLY file`), so their names are refused wherever they stand.
-        if OUTSIDE.contains(&name.as_str()) || (is_called && outside(&name)) {
-            return Err(denied(format!("The function {name}")));
-        }
-    }
-    Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use clickhouse::{Client, Compression};
 use tlsrpt_store::StoreConfig;
-use tlsrpt_store::embedded::{Embedded, EmbeddedConfig};
+use tlsrpt_store::embedded::{Embedded, EmbeddedConfig, Readonly};
 
 pub(crate) const READONLY_TOKEN: &str = "the token of the one who reads";
 
@@ -17,7 +17,9 @@ pub(crate) fn config() -> &'static StoreConfig {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let directory = tempfile::tempdir().unwrap();
-                let config = EmbeddedConfig { readonly_token: Some(READONLY_TOKEN.to_owned()), ..EmbeddedConfig::new(directory.path()) };
+                let grants = ["SELECT ON readable.*", "SELECT(n) ON unwritable.t"].map(str::to_owned).to_vec();
+                let readonly = Some(Readonly { password: READONLY_TOKEN.to_owned(), grants });
+                let config = EmbeddedConfig { readonly, ..EmbeddedConfig::new(directory.path()) };
                 let embedded = Embedded::start(config).await.unwrap();
                 sender.send(embedded.config.clone()).unwrap();
                 std::future::pending::<()>().await;

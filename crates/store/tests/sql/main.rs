@@ -3,6 +3,7 @@
 
 mod adoption;
 mod audit;
+mod counted;
 mod counting;
 mod days;
 mod erasure;

@@ -11,7 +11,7 @@ async fn migrating_twice_runs_everything_once() {
     store.ping().await.unwrap();
     assert_eq!(
         store.migrate().await.unwrap(),
-        ["001_reports_and_submissions", "002_mails", "003_keys", "004_audit", "005_erasures", "006_notices"]
+        ["001_reports_and_submissions", "002_mails", "003_keys", "004_audit", "005_erasures", "006_notices", "007_counted"]
     );
     assert!(store.migrate().await.unwrap().is_empty());
 }
@@ -23,7 +23,7 @@ async fn a_migration_that_crashed_in_the_middle_is_completed() {
     store.migrate().await.unwrap();
     client(&config).query("DROP TABLE submissions SYNC").execute().await.unwrap();
     client(&config).query("TRUNCATE TABLE migrations").execute().await.unwrap();
-    assert_eq!(store.migrate().await.unwrap().len(), 6);
+    assert_eq!(store.migrate().await.unwrap().len(), 7);
     assert_eq!(store.fates(None, None).await.unwrap(), tlsrpt_store::Fates::default());
 }
 

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::secret::MASK;
 
 /// The Kafka cluster that the roles share. Without brokers the log is the embedded one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct KafkaSection {
     /// `host:port`, several by commas.
@@ -22,6 +23,7 @@ pub(crate) struct KafkaSection {
     /// Copies of each partition of topics that are created; without it the brokers' default.
     pub(crate) replication_factor: Option<u16>,
     /// librdkafka's properties by name.
+    #[schemars(with = "BTreeMap<String, String>")]
     pub(crate) properties: Properties,
 }
 

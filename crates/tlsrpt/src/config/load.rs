@@ -24,6 +24,9 @@ const RECIPIENTS_MAX: usize = 200;
 /// What a command and its CRLF may have in any case (RFC 5321 4.5.3.1.4).
 const COMMAND_BYTES: usize = 512;
 
+/// Shortest password of the embedded engine's read-only user, bytes: guesses are not counted.
+const READONLY_PASSWORD_MIN_BYTES: usize = 16;
+
 /// Reads defaults, the TOML files, `TLSRPT_SECTION__KEY` variables and flags (or their variables), each over the ones before.
 ///
 /// # Errors
@@ -54,6 +57,19 @@ pub(crate) fn load(overrides: &Overrides) -> anyhow::Result<Config> {
     );
     let cluster_without_server = config.store.clickhouse_cluster.is_some() && config.store.clickhouse_url.is_none();
     anyhow::ensure!(!cluster_without_server, "store.clickhouse_cluster needs a server of it: give --clickhouse-url too");
+    if let Some(password) = &config.store.embedded_readonly_password {
+        let long_enough = password.reveal().len() >= READONLY_PASSWORD_MIN_BYTES;
+        anyhow::ensure!(
+            long_enough,
+            "store.embedded_readonly_password is shorter than {READONLY_PASSWORD_MIN_BYTES} characters: make it longer"
+        );
+        let is_embedded = config.store.clickhouse_url.is_none();
+        anyhow::ensure!(
+            is_embedded,
+            "store.embedded_readonly_password is for the embedded engine: make the user on the ClickHouse server instead (docs/grafana.md)"
+        );
+    }
+    config.otlp.receiver().map_err(|error| anyhow::anyhow!("{error:#}"))?;
     let record = config.log.record_max_bytes;
     for (place, submission) in [
         ("edge.intake.submission_max_bytes", config.edge.intake.submission_max_bytes),
@@ -73,7 +89,7 @@ pub(crate) fn load(overrides: &Overrides) -> anyhow::Result<Config> {
 fn environment(variables: impl Iterator<Item = (String, String)>) -> anyhow::Result<Dict> {
     let command = crate::cli::Cli::command();
     let known: Vec<String> = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned)).collect();
-    let (mut values, mut properties) = (Vec::new(), Dict::new());
+    let (mut values, mut properties, mut headers) = (Vec::new(), Dict::new(), Dict::new());
     for (name, value) in variables {
         let Some(setting) = name.strip_prefix("TLSRPT_") else { continue };
         if let Some((section, key)) = setting.split_once("__") {
@@ -81,6 +97,11 @@ fn environment(variables: impl Iterator<Item = (String, String)>) -> anyhow::Res
             if let Some(property) = place.strip_prefix("kafka.properties.") {
                 // As it stands: a password of digits is no number.
                 properties.insert(property.to_owned(), Value::from(value));
+                continue;
+            }
+            if let Some(header) = place.strip_prefix("otlp.headers.") {
+                // The same; and a variable's name has no hyphen.
+                headers.insert(header.replace('_', "-"), Value::from(value));
                 continue;
             }
             let value = value.parse::<Value>().unwrap_or_else(|never| match never {});
@@ -92,6 +113,9 @@ fn environment(variables: impl Iterator<Item = (String, String)>) -> anyhow::Res
     }
     if !properties.is_empty() {
         values.push(("kafka.properties".to_owned(), Value::from(properties)));
+    }
+    if !headers.is_empty() {
+        values.push(("otlp.headers".to_owned(), Value::from(headers)));
     }
     Ok(nest(values.iter().map(|(place, value)| (place.as_str(), value.clone())).collect()))
 }
@@ -197,6 +221,16 @@ mod tests {
         assert!(error.contains("unknown key data_dri: did you mean data_dir?"), "{error}");
         let error = load_toml("[listen]\nhtps = \"127.0.0.1:1\"\n", &[]).unwrap_err().to_string();
         assert!(error.contains("unknown key listen.htps: did you mean https?"), "{error}");
+    }
+
+    #[test]
+    fn the_password_of_the_readonly_user_is_long_and_for_the_embedded_engine() {
+        let with = |password: &str, flags: &[&str]| load_toml(&format!("[store]\nembedded_readonly_password = \"{password}\"\n"), flags);
+        assert!(with("0123456789abcde", &[]).unwrap_err().to_string().contains("shorter than 16"));
+        let elsewhere = with("0123456789abcdef", &["--clickhouse-url", "http://192.0.2.1:8123"]).unwrap_err().to_string();
+        assert!(elsewhere.contains("is for the embedded engine"), "{elsewhere}");
+        let shown = toml::to_string(&with("0123456789abcdef", &[]).unwrap()).unwrap();
+        assert!(!shown.contains("0123456789abcdef"), "{shown}");
     }
 
     #[test]
@@ -334,6 +368,42 @@ mod tests {
         ] {
             let error = load_toml(toml, &[]).unwrap_err().to_string();
             assert!(error.contains("query.oidc") && error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn telemetry_goes_nowhere_unless_an_endpoint_is_set_and_headers_are_secrets() {
+        assert!(load_toml("[otlp]\nsample_ratio = 1.0\n", &[]).unwrap().otlp.receiver().unwrap().is_none());
+        let toml = "[otlp]\nendpoint = \"https://collector:4317\"\nheaders = { authorization = \"Bearer hunter2\" }\n";
+        let config = load_toml(toml, &[]).unwrap();
+        let receiver = config.otlp.receiver().unwrap().unwrap();
+        assert_eq!((receiver.endpoint(), receiver.traces, receiver.metrics), ("https://collector:4317/", true, false));
+        let shown = toml::to_string(&config).unwrap() + &format!("{config:?}{receiver:?}");
+        assert!(shown.contains("[otlp]") && shown.contains("authorization") && !shown.contains("hunter2"), "{shown}");
+
+        let variables = [("TLSRPT_OTLP__HEADERS__X_API_KEY", "007"), ("TLSRPT_OTLP__ENDPOINT", "http://[::1]:4317")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let config: Config = Figment::new().merge(Tree("t", environment(variables.into_iter()).unwrap())).extract().unwrap();
+        assert_eq!(config.otlp.headers["x-api-key"].reveal(), "007");
+        assert_eq!(config.otlp.endpoint.as_deref(), Some("http://[::1]:4317"));
+    }
+
+    #[test]
+    fn telemetry_that_cannot_be_sent_is_refused_at_the_start_and_no_secret_is_repeated() {
+        for (setting, words) in [
+            ("endpoint = \"collector:4317\"", "http://collector:4317"),
+            ("endpoint = \"ftp://collector\"", "ftp://collector"),
+            ("endpoint = \"http://user:hunter2@collector\"", "header"),
+            ("endpoint = \"http://c\"\nsample_ratio = 1.01", "sample_ratio is 1.01"),
+            ("endpoint = \"http://c\"\nsample_ratio = nan", "sample_ratio"),
+            ("endpoint = \"http://c\"\ntimeout_ms = 0", "timeout_ms is 0"),
+            ("endpoint = \"http://c\"\nmetrics_interval_ms = 0", "metrics_interval_ms is 0"),
+            ("endpoint = \"http://c\"\nheaders = { \"a b\" = \"hunter2\" }", "\"a b\""),
+            ("endpoint = \"http://c\"\nheaders = { a = \"hunter2\\n\" }", "\"a\""),
+            ("endpoint = \"http://c\"\nprotocol = \"udp\"", "otlp.protocol"),
+        ] {
+            let error = load_toml(&format!("[otlp]\n{setting}\n"), &[]).unwrap_err().to_string();
+            assert!(error.contains("otlp") && error.contains(words) && !error.contains("hunter2"), "{error}");
         }
     }
 

@@ -2,12 +2,15 @@
 
 mod kafka;
 mod load;
+mod otlp;
 mod overrides;
+pub(crate) mod reference;
 mod secret;
 mod size;
 
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tlsrpt_log::{Cleanup, Topic};
 use tlsrpt_record::{NORMALIZED, SUBMISSIONS};
@@ -15,16 +18,18 @@ use tlsrpt_telemetry::logs::LogFormat;
 
 pub(crate) use kafka::KafkaSection;
 pub(crate) use load::load;
+pub(crate) use otlp::OtlpSection;
 pub(crate) use overrides::Overrides;
 pub(crate) use secret::Secret;
 
 /// Everything that can be set.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     /// Where the embedded log, the embedded database and generated secrets are kept.
     pub(crate) data_dir: PathBuf,
     /// The operator's key for `/admin/v1`; without one a random key is made and kept in the data directory.
+    #[schemars(with = "Option<String>")]
     pub(crate) admin_key: Option<Secret>,
     /// Host parts of reporting addresses; when none is given, any host part is accepted for a known address.
     pub(crate) mail_hosts: Vec<String>,
@@ -50,12 +55,16 @@ pub(crate) struct Config {
     pub(crate) writer: tlsrpt_writer::WriterConfig,
     /// The database.
     pub(crate) store: StoreSection,
+    /// Backups of the data directory.
+    pub(crate) backup: BackupSection,
     /// The query service.
     pub(crate) query: tlsrpt_query::QueryConfig,
     /// How tenants are told what is new.
     pub(crate) notifications: tlsrpt_query::NotificationsConfig,
     /// Log lines.
     pub(crate) logs: LogsSection,
+    /// Traces, and metrics for whoever has no Prometheus.
+    pub(crate) otlp: OtlpSection,
 }
 
 impl Default for Config {
@@ -75,15 +84,17 @@ impl Default for Config {
             normalizer: tlsrpt_normalizer::NormalizerConfig::default(),
             writer: tlsrpt_writer::WriterConfig::default(),
             store: StoreSection::default(),
+            backup: BackupSection::default(),
             query: tlsrpt_query::QueryConfig::default(),
             notifications: tlsrpt_query::NotificationsConfig::default(),
             logs: LogsSection::default(),
+            otlp: OtlpSection::default(),
         }
     }
 }
 
 /// Addresses to listen on; port 0 takes a free one, which the log line names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Listen {
     /// The HTTPS receiver.
@@ -93,6 +104,7 @@ pub(crate) struct Listen {
     /// SMTP within TLS.
     pub(crate) smtps: Option<SocketAddr>,
     /// LMTP, for a mail server of one's own: an address, or `unix:` and a path.
+    #[schemars(with = "Option<String>")]
     pub(crate) lmtp: Option<tlsrpt_edge::LmtpAddress>,
     /// The tenant and operator API.
     pub(crate) query: SocketAddr,
@@ -108,7 +120,7 @@ impl Default for Listen {
 }
 
 /// TLS of the receivers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Tls {
     /// TLS of the HTTPS receiver, and where the certificate of both receivers comes from.
@@ -134,7 +146,7 @@ impl Tls {
 }
 
 /// TLS of the HTTPS receiver, and where the certificate comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum TlsMode {
     /// Plain HTTP, for a receiver behind a proxy that ends TLS; mail has TLS all the same.
@@ -147,7 +159,7 @@ pub(crate) enum TlsMode {
 }
 
 /// The log, whichever it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LogSection {
     /// Largest record: a submission, or all that was read from it with its payload. The same on every role; a topic of Kafka's
@@ -190,7 +202,7 @@ impl LogSection {
 }
 
 /// The database.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct StoreSection {
     /// URL of a ClickHouse server's HTTP interface; without one the embedded engine is used.
@@ -198,10 +210,12 @@ pub(crate) struct StoreSection {
     /// User on that server.
     pub(crate) clickhouse_user: String,
     /// Password on that server.
+    #[schemars(with = "Option<String>")]
     pub(crate) clickhouse_password: Option<Secret>,
     /// Database, made by the first migration.
     pub(crate) clickhouse_database: String,
     /// Cluster in which the migrations make replicated tables with distributed ones over them; none for one server.
+    #[schemars(with = "Option<String>")]
     pub(crate) clickhouse_cluster: Option<tlsrpt_store::ClusterName>,
     /// How long entries of the audit log are kept, days.
     pub(crate) audit_retention_days: u32,
@@ -209,6 +223,10 @@ pub(crate) struct StoreSection {
     pub(crate) library: Option<PathBuf>,
     /// Address of the embedded engine's HTTP endpoint; loopback only.
     pub(crate) embedded_listen: SocketAddr,
+    /// Password of the user `tlsrpt_readonly` of the embedded engine, 16 characters or more, for dashboards; without one there is no
+    /// such user.
+    #[schemars(with = "Option<String>")]
+    pub(crate) embedded_readonly_password: Option<Secret>,
 }
 
 impl Default for StoreSection {
@@ -222,12 +240,33 @@ impl Default for StoreSection {
             audit_retention_days: 1_826,
             library: None,
             embedded_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            embedded_readonly_password: None,
         }
     }
 }
 
+/// Backups of the data directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct BackupSection {
+    /// Where a running service makes them; without one it is `backups` in the data directory.
+    pub(crate) dir: Option<PathBuf>,
+}
+
+impl Config {
+    /// Where a running service makes backups, absolute.
+    pub(crate) fn backups_dir(&self) -> std::io::Result<PathBuf> {
+        std::path::absolute(self.backup.dir.clone().unwrap_or_else(|| self.data_dir.join("backups")))
+    }
+
+    /// Whether log and database are both kept in the data directory.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.kafka.brokers.is_none() && self.store.clickhouse_url.is_none()
+    }
+}
+
 /// Log lines.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LogsSection {
     /// `text` or `json`.

@@ -11,6 +11,8 @@ use tlsrpt_edge::LmtpAddress;
 
 use super::{TlsMode, kafka::property, size::bytes};
 
+/// The flag of librdkafka's properties, and where they are.
+const PROPERTIES: (&str, &str) = ("kafka_property", "kafka.properties");
 /// Where DNS servers listen (RFC 1035 4.2).
 const DNS_PORT: u16 = 53;
 
@@ -106,45 +108,53 @@ impl Overrides {
     /// # Errors
     /// For a property that is none. Not left to the parser of flags, which would repeat the text, and that may be a secret.
     pub(crate) fn values(&self) -> anyhow::Result<Vec<(&'static str, Value)>> {
-        let address = |address: &Option<SocketAddr>| address.map(|address| address.to_string());
-        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
-        let mode = self.https_tls.map(|mode| match mode {
-            TlsMode::Off => "off".to_owned(),
-            TlsMode::SelfSigned => "self-signed".to_owned(),
-            TlsMode::Files => "files".to_owned(),
-        });
-        let texts = [
-            ("data_dir", path(&self.data_dir)),
-            ("listen.https", address(&self.https_listen)),
-            ("listen.smtp", address(&self.smtp_listen)),
-            ("listen.smtps", address(&self.smtps_listen)),
-            ("listen.lmtp", self.lmtp_listen.as_ref().map(LmtpAddress::to_string)),
-            ("listen.query", address(&self.query_listen)),
-            ("listen.ops", address(&self.ops_listen)),
-            ("admin_key", self.admin_key.clone()),
-            ("tls.mode", mode),
-            ("tls.cert", path(&self.https_cert)),
-            ("tls.key", path(&self.https_key)),
-            ("kafka.brokers", self.kafka_brokers.clone()),
-            ("kafka.prefix", self.kafka_prefix.clone()),
-            ("store.clickhouse_cluster", self.clickhouse_cluster.clone()),
-            ("store.clickhouse_url", self.clickhouse_url.clone()),
-            ("store.clickhouse_user", self.clickhouse_user.clone()),
-            ("store.clickhouse_password", self.clickhouse_password.clone()),
-            ("store.clickhouse_database", self.clickhouse_database.clone()),
-            ("store.library", path(&self.libchdb)),
-            ("logs.format", self.log_format.clone()),
-            ("logs.filter", self.log_filter.clone()),
-        ];
-        let texts = texts.into_iter().filter_map(|(place, text)| text.map(|text| (place, Value::from(text))));
-        let hosts = (!self.mail_host.is_empty()).then(|| ("mail_hosts", Value::from(self.mail_host.clone())));
-        let servers: Vec<String> = self.dns_server.iter().map(SocketAddr::to_string).collect();
-        let servers = (!servers.is_empty()).then(|| ("origin.servers", Value::from(servers)));
         let properties = self.kafka_property.iter().map(|text| property(text).map(|(name, value)| (name, Value::from(value))));
         let properties = properties.collect::<Result<Dict, _>>()?;
-        let properties = (!properties.is_empty()).then(|| ("kafka.properties", Value::from(properties)));
-        let spool = self.spool_limit.map(|limit| ("edge.spool.limit_bytes", Value::from(limit)));
-        Ok(texts.chain(hosts).chain(servers).chain(properties).chain(spool).collect())
+        let properties = (!properties.is_empty()).then(|| (PROPERTIES.1, Value::from(properties)));
+        Ok(self.fields().into_iter().filter_map(|(_, place, value)| Some((place, value?))).chain(properties).collect())
+    }
+
+    /// The flag, as its field above is called, and the place of each setting that has one.
+    pub(super) fn places() -> Vec<(&'static str, &'static str)> {
+        Self::default().fields().into_iter().map(|(flag, place, _)| (flag, place)).chain([PROPERTIES]).collect()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, &'static str, Option<Value>)> {
+        let text = |text: &Option<String>| text.clone().map(Value::from);
+        let address = |address: &Option<SocketAddr>| address.map(|address| Value::from(address.to_string()));
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| Value::from(path.to_string_lossy().into_owned()));
+        let list = |list: Vec<String>| (!list.is_empty()).then(|| Value::from(list));
+        let mode = self.https_tls.map(|mode| match mode {
+            TlsMode::Off => "off",
+            TlsMode::SelfSigned => "self-signed",
+            TlsMode::Files => "files",
+        });
+        vec![
+            ("data_dir", "data_dir", path(&self.data_dir)),
+            ("https_listen", "listen.https", address(&self.https_listen)),
+            ("smtp_listen", "listen.smtp", address(&self.smtp_listen)),
+            ("smtps_listen", "listen.smtps", address(&self.smtps_listen)),
+            ("lmtp_listen", "listen.lmtp", self.lmtp_listen.as_ref().map(|address| Value::from(address.to_string()))),
+            ("query_listen", "listen.query", address(&self.query_listen)),
+            ("ops_listen", "listen.ops", address(&self.ops_listen)),
+            ("admin_key", "admin_key", text(&self.admin_key)),
+            ("https_tls", "tls.mode", mode.map(Value::from)),
+            ("https_cert", "tls.cert", path(&self.https_cert)),
+            ("https_key", "tls.key", path(&self.https_key)),
+            ("mail_host", "mail_hosts", list(self.mail_host.clone())),
+            ("dns_server", "origin.servers", list(self.dns_server.iter().map(SocketAddr::to_string).collect())),
+            ("kafka_brokers", "kafka.brokers", text(&self.kafka_brokers)),
+            ("kafka_prefix", "kafka.prefix", text(&self.kafka_prefix)),
+            ("spool_limit", "edge.spool.limit_bytes", self.spool_limit.map(Value::from)),
+            ("clickhouse_cluster", "store.clickhouse_cluster", text(&self.clickhouse_cluster)),
+            ("clickhouse_url", "store.clickhouse_url", text(&self.clickhouse_url)),
+            ("clickhouse_user", "store.clickhouse_user", text(&self.clickhouse_user)),
+            ("clickhouse_password", "store.clickhouse_password", text(&self.clickhouse_password)),
+            ("clickhouse_database", "store.clickhouse_database", text(&self.clickhouse_database)),
+            ("libchdb", "store.library", path(&self.libchdb)),
+            ("log_format", "logs.format", text(&self.log_format)),
+            ("log_filter", "logs.filter", text(&self.log_filter)),
+        ]
     }
 }
 

@@ -12,7 +12,10 @@ use crate::config::Config;
 pub(crate) fn all_in_one(config: &Config) -> anyhow::Result<ExitCode> {
     let normalizer = role_runtime("normalizer").context("start the normalizer's runtime")?;
     let writer = role_runtime("writer").context("start the writer's runtime")?;
-    let ending = process::run(config, WithoutKafka::GoesOn, async |process| start(process, normalizer.handle(), writer.handle()).await);
+    let appends: Vec<&'static str> = edge::APPENDS.into_iter().chain(normalizer::APPENDS).chain(query::APPENDS).collect();
+    let ending = process::run(config, "all-in-one", WithoutKafka::GoesOn, &appends, async |process| {
+        start(process, normalizer.handle(), writer.handle()).await
+    });
     for runtime in [normalizer, writer] {
         runtime.shutdown_timeout(Duration::from_secs(1));
     }

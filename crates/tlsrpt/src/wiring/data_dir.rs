@@ -8,6 +8,11 @@ use crate::config::Config;
 
 /// Makes it when it is missing, for this user alone.
 pub(super) fn make(config: &Config) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !tlsrpt_backup::is_half_placed(&config.data_dir),
+        "a restore into {} was not finished: empty the directory and restore again",
+        config.data_dir.display()
+    );
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data_dir);
     made.with_context(|| format!("make the data directory {}", config.data_dir.display()))
 }

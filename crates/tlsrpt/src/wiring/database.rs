@@ -1,9 +1,11 @@
 //! The database: the embedded engine, or a ClickHouse server.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 use tlsrpt_store::{
     Store, StoreConfig,
-    embedded::{Embedded, EmbeddedConfig},
+    embedded::{Embedded, EmbeddedConfig, Readonly},
 };
 
 use crate::config::{Config, Secret};
@@ -22,6 +24,11 @@ pub(crate) struct Database {
 impl Database {
     /// Starts the embedded engine, or names the server that is configured; the server is not asked yet.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+        Self::open_with(config, &config.backups_dir()?).await
+    }
+
+    /// The same, with the directory below which the embedded engine may write backups and read them.
+    pub(crate) async fn open_with(config: &Config, backups_dir: &Path) -> anyhow::Result<Self> {
         let section = &config.store;
         if let Some(url) = &section.clickhouse_url {
             let server = StoreConfig {
@@ -34,10 +41,21 @@ impl Database {
             return Ok(Self { store: Store::new(&server), engine: None });
         }
         super::data_dir::make(config)?;
+        Self::open_half(config, backups_dir).await
+    }
+
+    /// The embedded engine in a data directory that is being restored.
+    pub(crate) async fn open_half(config: &Config, backups_dir: &Path) -> anyhow::Result<Self> {
+        let section = &config.store;
         let data_dir = config.data_dir.join(ENGINE_DIR);
         let engine = Embedded::start(EmbeddedConfig {
             library: section.library.clone(),
             listen: section.embedded_listen,
+            readonly: section.embedded_readonly_password.as_ref().map(|password| Readonly {
+                password: password.reveal().to_owned(),
+                grants: tlsrpt_store::reading_grants(&section.clickhouse_database),
+            }),
+            backups_dir: Some(backups_dir.to_owned()),
             ..EmbeddedConfig::new(&data_dir)
         })
         .await

@@ -4,10 +4,14 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tlsrpt_edge::{EdgeError, Https, HttpsParts, Intake, Smtp, SmtpListen, SmtpParts, Spool, Tls};
 use tlsrpt_log::LogError;
+use tlsrpt_record::SUBMISSIONS;
 use tlsrpt_registry::Registry;
 
 use super::{data_dir, process::Process};
 use crate::config::TlsMode;
+
+/// The topics that it appends to.
+pub(super) const APPENDS: [&str; 1] = [SUBMISSIONS.name];
 
 /// Directory of the spool below the data directory.
 const SPOOL_DIR: &str = "spool";
@@ -29,14 +33,17 @@ pub(super) async fn start(process: &mut Process<'_>, registry: Arc<Registry>) ->
         None => None,
     };
     let away = |error: &EdgeError| matches!(error, EdgeError::Topic(LogError::Unavailable { .. }));
-    let log = Arc::clone(&process.log);
+    let (log, tracer) = (Arc::clone(&process.log), process.tracer.clone());
     let opened = process
-        .patiently(away, || Intake::open(config.edge.intake.clone(), &*log, Arc::clone(&registry), metrics.clone(), spool.clone()))
+        .patiently(away, || {
+            let intake = config.edge.intake.clone();
+            Intake::open(intake, &*log, Arc::clone(&registry), metrics.clone(), spool.clone(), tracer.clone())
+        })
         .await?;
     let Some(intake) = opened else { return Ok(None) };
     let shutdown = process.shutdown.clone();
     let tls = Tls::new(&config.edge.tls, &config.tls.certificate(), &config.mail_hosts, &config.data_dir)?;
-    tokio::spawn(Arc::clone(&tls).follow_files(shutdown.clone()));
+    tokio::spawn(Arc::clone(&tls).follow_files(metrics, shutdown.clone()));
     let parts = HttpsParts {
         config: config.edge.https.clone(),
         tls: (config.tls.mode != TlsMode::Off).then(|| Arc::clone(&tls)),

@@ -14,7 +14,7 @@ use super::data_dir;
 use crate::config::Config;
 
 /// Directory of the embedded log below the data directory.
-const LOG_DIR: &str = "log";
+pub(crate) const LOG_DIR: &str = "log";
 
 /// Wait between two questions whether Kafka is there.
 const PROBE_INTERVAL: Duration = Duration::from_secs(3);
@@ -39,11 +39,19 @@ impl OpenLog {
     /// Opens the log that is configured. No broker is asked yet.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
         match &config.kafka.brokers {
-            Some(brokers) => Ok(Self::Kafka(KafkaLog::open(kafka(config, brokers))?)),
+            Some(brokers) => Ok(Self::Kafka(KafkaLog::open(kafka_config(config, brokers))?)),
             None => {
                 data_dir::make(config)?;
                 Ok(Self::Embedded(open_embedded(config).await?))
             }
+        }
+    }
+
+    /// The embedded log, if it is that.
+    pub(crate) fn embedded(&self) -> Option<Arc<EmbeddedLog>> {
+        match self {
+            Self::Embedded(log) => Some(Arc::clone(log)),
+            Self::Kafka(_) => None,
         }
     }
 
@@ -68,8 +76,7 @@ impl OpenLog {
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         let Self::Kafka(log) = self else { return Ok(()) };
-        let up = IntGauge::new("tlsrpt_log_up", "Whether Kafka answers")?;
-        metrics.register(Box::new(up.clone()))?;
+        let up = up(metrics)?;
         let log = Arc::clone(log);
         tokio::spawn(shutdown.run_until_cancelled_owned(async move {
             let mut is_away = false;
@@ -108,6 +115,13 @@ impl OpenLog {
     }
 }
 
+/// Registers whether Kafka is there.
+pub(super) fn up(metrics: &prometheus::Registry) -> Result<IntGauge, prometheus::Error> {
+    let up = IntGauge::new("tlsrpt_log_up", "1 while Kafka answers, 0 while it does not; not there with the embedded log")?;
+    metrics.register(Box::new(up.clone()))?;
+    Ok(up)
+}
+
 async fn open_embedded(config: &Config) -> Result<Arc<EmbeddedLog>, LogError> {
     let log = EmbeddedLog::open(EmbeddedConfig {
         dir: config.data_dir.join(LOG_DIR),
@@ -123,7 +137,8 @@ async fn open_embedded(config: &Config) -> Result<Arc<EmbeddedLog>, LogError> {
     Ok(log)
 }
 
-fn kafka(config: &Config, brokers: &str) -> KafkaConfig {
+/// The cluster that is configured.
+pub(crate) fn kafka_config(config: &Config, brokers: &str) -> KafkaConfig {
     let section = &config.kafka;
     KafkaConfig {
         brokers: brokers.to_owned(),

@@ -6,6 +6,7 @@ mod database;
 mod edge;
 mod lag;
 mod log;
+pub(crate) mod metrics;
 mod normalizer;
 mod open_files;
 mod process;
@@ -19,7 +20,7 @@ mod writer;
 
 pub(crate) use all_in_one::all_in_one;
 pub(crate) use database::Database;
-pub(crate) use log::OpenLog;
+pub(crate) use log::{LOG_DIR, OpenLog, kafka_config};
 pub(crate) use single::{run_edge, run_normalizer, run_query, run_writer};
 
 use tokio::runtime::{Builder, Runtime};

@@ -3,10 +3,14 @@
 use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use tlsrpt_log::{ConsumeError, Log, LogError, Topic};
+use tlsrpt_log::{ConsumeError, EmbeddedLog, Log, LogError, Metered, Topic};
 use tlsrpt_registry::{Registry, RegistryError};
 use tlsrpt_store::{Store, StoreError};
-use tlsrpt_telemetry::{Backoff, Dependency, Health, logs, ops, prometheus};
+use tlsrpt_telemetry::{
+    Backoff, Dependency, Health, logs, ops,
+    otlp::{Otlp, Tracer},
+    prometheus,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +29,10 @@ pub(super) struct Process<'a> {
     pub(super) config: &'a Config,
     pub(super) health: Health,
     pub(super) metrics: prometheus::Registry,
+    pub(super) tracer: Tracer,
     pub(super) log: Arc<dyn Log>,
+    /// The same, when it is kept in the data directory.
+    pub(super) embedded_log: Option<Arc<EmbeddedLog>>,
     pub(super) roles: Roles,
     pub(super) shutdown: CancellationToken,
     pub(super) ops_addr: SocketAddr,
@@ -35,24 +42,28 @@ pub(super) struct Process<'a> {
     database: Option<Database>,
 }
 
-/// Runs `start` in a process and waits for the end, which a signal asks for or a role that cannot go on brings. `start` answers
-/// none when the end came before it was done.
+/// Runs `start` in a process of this role and waits for the end, which a signal asks for or a role that cannot go on brings. `start` answers
+/// none when the end came before it was done. `appends` are the topics that its roles append to.
 pub(super) fn run(
     config: &Config,
+    role: &str,
     without_kafka: WithoutKafka,
+    appends: &[&'static str],
     start: impl AsyncFnOnce(&mut Process<'_>) -> anyhow::Result<Option<()>>,
 ) -> anyhow::Result<ExitCode> {
     logs::init(config.logs.format, &config.logs.filter)?;
     open_files::raise_limit();
     let runtime = runtime().context("start the runtime")?;
-    let ending = runtime.block_on(run_until_the_end(config, without_kafka, start));
+    let ending = runtime.block_on(run_until_the_end(config, role, without_kafka, appends, start));
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(ending?.into())
 }
 
 async fn run_until_the_end(
     config: &Config,
+    role: &str,
     without_kafka: WithoutKafka,
+    appends: &[&'static str],
     start: impl AsyncFnOnce(&mut Process<'_>) -> anyhow::Result<Option<()>>,
 ) -> anyhow::Result<Ending> {
     let shutdown = CancellationToken::new();
@@ -60,7 +71,7 @@ async fn run_until_the_end(
     let health = Health::new();
     let startup = health.dependency("startup");
     let metrics = prometheus::Registry::new();
-    metrics.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+    super::metrics::of_process(&metrics, &health, config.data_dir.clone())?;
     let listen = config.listen.ops;
     let ops_listener = TcpListener::bind(listen)
         .await
@@ -70,14 +81,24 @@ async fn run_until_the_end(
     let ops_end = CancellationToken::new();
     let ops = tokio::spawn(ops::serve(ops_listener, health.clone(), metrics.clone(), ops_end.clone()));
     tracing::info!(listen = %ops_addr, "operations endpoint is up");
+    let otlp = match config.otlp.receiver()? {
+        Some(receiver) => Otlp::start(&receiver, role, env!("CARGO_PKG_VERSION"), &metrics).context("send telemetry by OTLP")?,
+        None => Otlp::off(),
+    };
 
     let log = OpenLog::open(config).await?;
     log.watch(&metrics, (without_kafka == WithoutKafka::Nothing).then(|| health.dependency("kafka")), shutdown.clone())?;
+    let measured: Arc<dyn Log> = match appends {
+        [] => log.log(),
+        topics => Metered::new(log.log(), &metrics, topics)?,
+    };
     let mut process = Process {
         config,
         health,
         metrics,
-        log: log.log(),
+        tracer: otlp.tracer(),
+        log: measured,
+        embedded_log: log.embedded(),
         roles: Roles::new(shutdown.clone()),
         shutdown: shutdown.clone(),
         ops_addr,
@@ -107,6 +128,7 @@ async fn run_until_the_end(
     if let Some(database) = database {
         database.close().await;
     }
+    otlp.finish().await;
     ops_end.cancel();
     let _ = ops.await;
     if matches!(ending, Ok(Ending::Asked)) {
@@ -134,7 +156,12 @@ impl Process<'_> {
             matches!(error, RegistryError::Open(LogError::Unavailable { .. }) | RegistryError::Read(ConsumeError::Unavailable { .. }))
         };
         let log = Arc::clone(&self.log);
-        self.patiently(away, || Registry::open(Arc::clone(&log))).await
+        let opened = self.patiently(away, || Registry::open(Arc::clone(&log))).await?;
+        if let Some(registry) = &opened {
+            let shown = Arc::downgrade(registry);
+            super::metrics::of_registry(&self.metrics, move || shown.upgrade().map(|registry| registry.size()).unwrap_or_default())?;
+        }
+        Ok(opened)
     }
 
     /// Starts the embedded database, or names the server that is configured.

@@ -3,9 +3,10 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
+use tlsrpt_backup::{Backups, Source};
 use tlsrpt_outbound::{Client, ClientOptions, Reach, ResolverOptions, resolver};
 use tlsrpt_query::{AdminKey, Adoption, Claims, Courier, Erasures, Fates, Notifications, Parts, Query, QueryMetrics, Retention, Verdicts};
-use tlsrpt_record::{AUDIT, NORMALIZED, SUBMISSIONS};
+use tlsrpt_record::{AUDIT, NORMALIZED, REGISTRY, SUBMISSIONS};
 use tlsrpt_registry::Registry;
 use tlsrpt_store::Store;
 
@@ -14,6 +15,9 @@ use crate::{
     admin_key,
     config::{Config, Secret},
 };
+
+/// The topics that it appends to: replays and imports, the audit log, the registry.
+pub(super) const APPENDS: [&str; 3] = [SUBMISSIONS.name, AUDIT.name, REGISTRY.name];
 
 /// The operator's key; made now when there is none, before anybody has to wait for anything.
 pub(super) fn admin_key(process: &Process<'_>) -> anyhow::Result<Secret> {
@@ -80,6 +84,14 @@ pub(super) async fn start(
         notifications.run(shutdown).await;
         Ok(())
     });
+    let backups = match &process.embedded_log {
+        Some(log) if config.is_embedded() => {
+            let source =
+                Source { data_dir: config.data_dir.clone(), log: Arc::clone(log), store: store.clone(), registry: Arc::clone(&registry) };
+            Some(Backups::new(config.backups_dir()?, source))
+        }
+        _ => None,
+    };
     let parts = Parts {
         store,
         registry,
@@ -89,7 +101,9 @@ pub(super) async fn start(
         checker: publication::checker(config)?,
         receiver: publication::receiver(config),
         courier,
+        backups,
         metrics,
+        tracer: process.tracer.clone(),
     };
     let listen = config.listen.query;
     let query = Query::bind(listen, config.query.clone(), parts)

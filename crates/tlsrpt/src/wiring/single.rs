@@ -10,7 +10,7 @@ use crate::config::Config;
 /// The receivers.
 pub(crate) fn run_edge(config: &Config) -> anyhow::Result<ExitCode> {
     needs_kafka(config, "edge")?;
-    process::run(config, WithoutKafka::GoesOn, async |process| {
+    process::run(config, "edge", WithoutKafka::GoesOn, &edge::APPENDS, async |process| {
         let Some(registry) = process.registry().await? else { return Ok(None) };
         Ok(edge::start(process, registry).await?.map(drop))
     })
@@ -19,7 +19,7 @@ pub(crate) fn run_edge(config: &Config) -> anyhow::Result<ExitCode> {
 /// A normalizer.
 pub(crate) fn run_normalizer(config: &Config) -> anyhow::Result<ExitCode> {
     needs_kafka(config, "normalizer")?;
-    process::run(config, WithoutKafka::Nothing, async |process| {
+    process::run(config, "normalizer", WithoutKafka::Nothing, &normalizer::APPENDS, async |process| {
         let Some(registry) = process.registry().await? else { return Ok(None) };
         let runtime = tokio::runtime::Handle::current();
         if normalizer::start(process, &runtime, registry).await?.is_none() {
@@ -34,7 +34,7 @@ pub(crate) fn run_normalizer(config: &Config) -> anyhow::Result<ExitCode> {
 pub(crate) fn run_writer(config: &Config) -> anyhow::Result<ExitCode> {
     needs_kafka(config, "writer")?;
     needs_clickhouse(config, "writer")?;
-    process::run(config, WithoutKafka::Nothing, async |process| {
+    process::run(config, "writer", WithoutKafka::Nothing, &writer::APPENDS, async |process| {
         let store = process.open_database().await?;
         if process.migrate(&store).await?.is_none() {
             return Ok(None);
@@ -52,7 +52,7 @@ pub(crate) fn run_writer(config: &Config) -> anyhow::Result<ExitCode> {
 pub(crate) fn run_query(config: &Config) -> anyhow::Result<ExitCode> {
     needs_kafka(config, "query")?;
     needs_clickhouse(config, "query")?;
-    process::run(config, WithoutKafka::GoesOn, async |process| {
+    process::run(config, "query", WithoutKafka::GoesOn, &query::APPENDS, async |process| {
         let admin_key = query::admin_key(process)?;
         let Some(registry) = process.registry().await? else { return Ok(None) };
         let store = process.open_database().await?;

@@ -14,6 +14,9 @@ pub(super) const LAG: (&str, &str) = (NORMALIZED.name, WRITER_GROUP);
 /// The same of the audit log.
 pub(super) const AUDIT_LAG: (&str, &str) = (AUDIT.name, AUDIT_GROUP);
 
+/// The topics that it appends to.
+pub(super) const APPENDS: [&str; 0] = [];
+
 /// Starts a writer into a database whose schema is up to date; none when the end came first.
 pub(super) async fn start(process: &mut Process<'_>, runtime: &Handle, store: Store) -> anyhow::Result<Option<()>> {
     if process.declare(&[&NORMALIZED, &AUDIT]).await?.is_none() {
@@ -35,6 +38,7 @@ pub(super) async fn start(process: &mut Process<'_>, runtime: &Handle, store: St
         store,
         metrics,
         process.health.dependency("writer"),
+        process.tracer.clone(),
         process.shutdown.clone(),
     );
     process.roles.start_on(runtime, "writer", async { Ok(writer.await?) });

@@ -7,6 +7,7 @@
 use axum::body::{Body, Bytes};
 use futures_util::stream::try_unfold;
 use tlsrpt_store::{ExportPage, ExportPlace, StoreError, TenantQueries};
+use tlsrpt_telemetry::otlp::Span;
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout_at},
@@ -59,7 +60,8 @@ pub(super) async fn start(queries: TenantQueries, asked: Export, slot: ExportSlo
     let deadline = Instant::now() + asked.max;
     let first = page(&queries, &asked, asked.after.as_ref()).await?;
     let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(async move {
+    let span = Span::current();
+    let lines = async move {
         // Held until the export has ended, however it does.
         let _slot = slot;
         let until_gone = async {
@@ -73,7 +75,8 @@ pub(super) async fn start(queries: TenantQueries, asked: Export, slot: ExportSlo
             Ok(Err(error)) => tracing::warn!(error = chain(&error), "an export ended before it was whole"),
             Err(_) => tracing::info!(max_seconds = asked.max.as_secs(), "an export took as long as it may and was ended"),
         }
-    });
+    };
+    tokio::spawn(async move { span.cover(lines).await });
     Ok(Body::from_stream(try_unfold(receiver, async |mut receiver| match receiver.recv().await {
         Some(Piece::Chunk(chunk)) => Ok(Some((chunk, receiver))),
         Some(Piece::End) => Ok(None),

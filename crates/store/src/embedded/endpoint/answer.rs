@@ -16,7 +16,8 @@ use super::{blocks, body};
 use crate::embedded::engine::{Engine, Session};
 use crate::embedded::exception::Exception;
 use crate::embedded::library::{Connection, Progress};
-use crate::embedded::statement::{Statement, changes_session, check_readonly};
+use crate::embedded::readonly::{check_readonly, name_own_grants};
+use crate::embedded::statement::{Statement, changes_session};
 
 /// The longest statement, data not counted.
 const STATEMENT_MAX_BYTES: usize = 1 << 20;
@@ -122,13 +123,20 @@ fn statement(
     let more = (&mut body).take(room as u64 + 1).read_to_end(&mut text).map_err(Exception::broken_body)?;
     let is_cut = more > room;
     if asked.rights == Rights::Read {
-        check_readonly(&text, |name| engine.is_outside(name))?;
+        check_readonly(&text, asked.database.as_deref(), |name| engine.is_outside(name))?;
+        name_own_grants(&mut text);
     }
     if asked.in_session && changes_session(&text) {
         let message = "Sessions are not kept here, each request stands for itself: send settings and database with the request";
         return Err(Exception::new(48, "NOT_IMPLEMENTED", message));
     }
-    let session = Session { query_id: marker, database: asked.database.as_deref(), settings: &asked.settings, readonly: asked.readonly };
+    let session = Session {
+        query_id: marker,
+        database: asked.database.as_deref(),
+        settings: &asked.settings,
+        readonly: asked.readonly,
+        is_granted: asked.rights == Rights::Read,
+    };
     let parsed = Statement::parse(&text)?;
     match parsed {
         Statement::Insert { head_length, format, data_at } => {

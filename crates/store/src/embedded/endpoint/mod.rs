@@ -6,6 +6,7 @@ mod blocks;
 mod body;
 mod encoding;
 mod formats;
+mod limits;
 mod multipart;
 mod native;
 mod request;
@@ -26,7 +27,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use self::answer::{Head, Sink};
-use self::auth::Tokens;
+use self::auth::{Rights, Tokens};
 use self::body::Spool;
 use self::request::Asked;
 use super::config::EmbeddedConfig;
@@ -50,6 +51,8 @@ pub(super) struct Endpoint {
     turns_max: u32,
     /// One permit per statement that may run or wait.
     places: Arc<Semaphore>,
+    /// One permit per statement of the read-only user that may run: half of all turns, so that a dashboard holds up no insert.
+    readers: Arc<Semaphore>,
     /// Markers of running statements.
     running: Mutex<HashSet<String>>,
 }
@@ -58,13 +61,14 @@ impl Endpoint {
     pub(super) fn new(engine: Engine, config: &EmbeddedConfig, token: String) -> Self {
         let turns = config.concurrent_queries_max.clamp(1, 1024);
         Self {
-            tokens: Tokens { all: token, readonly: config.readonly_token.clone() },
+            tokens: Tokens { all: token, readonly: config.readonly.as_ref().map(|readonly| readonly.password.clone()) },
             version: engine.version.clone(),
             timezone: engine.timezone.clone(),
             directory: config.data_dir.clone(),
             turns: Arc::new(Semaphore::new(turns)),
             turns_max: u32::try_from(turns).unwrap_or(u32::MAX),
             places: Arc::new(Semaphore::new(turns + WAITING_MAX)),
+            readers: Arc::new(Semaphore::new((turns / 2).max(1))),
             running: Mutex::new(HashSet::new()),
             engine: Mutex::new(Some(Arc::new(engine))),
         }
@@ -99,11 +103,14 @@ impl Endpoint {
 
     /// A turn on the engine.
     async fn turn(&self, place: OwnedSemaphorePermit) -> Result<Turn, Exception> {
-        let closed = || Exception::new(439, "CANNOT_SCHEDULE_TASK", "The engine is stopping");
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| closed())?;
-        let engine = self.engine.lock().clone().ok_or_else(closed)?;
-        Ok(Turn { engine, _turn: turn, _place: place })
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| stopping())?;
+        let engine = self.engine.lock().clone().ok_or_else(stopping)?;
+        Ok(Turn { engine, _turn: turn, _place: place, _reader: None })
     }
+}
+
+fn stopping() -> Exception {
+    Exception::new(439, "CANNOT_SCHEDULE_TASK", "The engine is stopping")
 }
 
 /// The engine goes first, so that nobody holds it once all turns are given back.
@@ -111,6 +118,7 @@ struct Turn {
     engine: Arc<Engine>,
     _turn: OwnedSemaphorePermit,
     _place: OwnedSemaphorePermit,
+    _reader: Option<OwnedSemaphorePermit>,
 }
 
 /// Ends the statement when its client goes away before it is done.
@@ -173,7 +181,11 @@ impl Endpoint {
             body = Box::new(std::io::empty());
             length = 0;
         }
-        let turn = self.turn(place).await?;
+        let reader = match asked.rights {
+            Rights::All => None,
+            Rights::Read => Some(Arc::clone(&self.readers).acquire_owned().await.map_err(|_| stopping())?),
+        };
+        let turn = Turn { _reader: reader, ..self.turn(place).await? };
         let marker = uuid::Uuid::new_v4().to_string();
         let done = Arc::new(AtomicBool::new(false));
         let running = Running { endpoint: Arc::clone(self), marker: marker.clone(), done: Arc::clone(&done) };

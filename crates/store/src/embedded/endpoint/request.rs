@@ -4,6 +4,7 @@ use axum::http::{HeaderMap, Method, Uri};
 
 use super::auth::{Rights, Tokens};
 use super::encoding::Encoding;
+use super::limits;
 use crate::embedded::engine::Settings;
 use crate::embedded::exception::Exception;
 use crate::embedded::library::Params;
@@ -86,10 +87,6 @@ impl Asked {
                 "session_id" => asked.in_session = !value.is_empty(),
                 "client_protocol_version" => asked.revision = value.trim().parse().unwrap_or(0),
                 "password" => {}
-                // Another dialect would be parsed by other rules than those that the statement was checked by.
-                "dialect" if rights == Rights::Read => {
-                    return Err(Exception::new(497, "ACCESS_DENIED", "The setting dialect is not allowed for a read-only user"));
-                }
                 name if WITHOUT_MEANING.contains(&name) => {}
                 "readonly" => {
                     let value = value.trim().parse().map_err(|_| Exception::new(36, "BAD_ARGUMENTS", "readonly must be 0, 1 or 2"))?;
@@ -102,6 +99,9 @@ impl Asked {
             }
         }
         asked.database = asked.database.filter(|database| !database.is_empty());
+        if rights == Rights::Read {
+            asked.settings = limits::bound(asked.settings)?;
+        }
         asked.default_format = asked.default_format.filter(|format| !format.is_empty());
         if asked.query_id.is_empty() {
             asked.query_id = uuid::Uuid::new_v4().to_string();

@@ -18,7 +18,7 @@ mod receipt;
 pub(crate) mod service;
 pub(crate) mod tally;
 pub(crate) mod target;
-mod tls;
+pub(crate) mod tls;
 mod understand;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};

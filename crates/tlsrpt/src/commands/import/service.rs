@@ -72,6 +72,16 @@ impl Service {
         self.http.post(format!("{}{path}", self.url)).bearer_auth(self.admin_key.reveal())
     }
 
+    /// A GET by the operator.
+    pub(crate) fn get(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.get(format!("{}{path}", self.url)).bearer_auth(self.admin_key.reveal())
+    }
+
+    /// A DELETE by the operator.
+    pub(crate) fn delete(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.delete(format!("{}{path}", self.url)).bearer_auth(self.admin_key.reveal())
+    }
+
     /// Why an answer is not the one that was wanted.
     pub(crate) async fn not_taken(&self, response: reqwest::Response) -> NotTaken {
         let status = response.status();

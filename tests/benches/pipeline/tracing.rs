@@ -1,0 +1,62 @@
+//! Durable 201s of a receiver that traces against those of one that does not, under the same load; the receiver of the spans is in this
+//! process and takes its part of the cores.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tlsrpt_log::{EmbeddedConfig, EmbeddedLog, Log};
+use tlsrpt_record::RECORD_MAX_BYTES;
+use tlsrpt_telemetry::{
+    otlp::{Otlp, OtlpConfig, OtlpProtocol, Tracer},
+    prometheus,
+};
+use tlsrpt_tests::OtlpReceiver;
+use tokio_util::sync::CancellationToken;
+
+use crate::{durable, load, samples, table};
+
+/// Rounds of each, in turns.
+const ROUNDS: usize = 3;
+/// Length of a round.
+const ROUND: Duration = Duration::from_secs(6);
+const CONNECTIONS: usize = 64;
+/// Parts that are traced, with the aim for each: everything is for a quiet service or a short look.
+const RATIOS: [(f64, &str, Option<f64>); 2] = [(0.01, "1 % traced", Some(0.95)), (1.0, "100 % traced", None)];
+
+pub(crate) fn run() {
+    table::heading("durable 201s with tracing on, against the same with tracing off, 64 connections, reports of 650 B, both cores shared");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let log = EmbeddedConfig { dir: dir.path().join("log"), record_max_bytes: RECORD_MAX_BYTES, in_flight_max_bytes: 128 << 20 };
+    let log: Arc<dyn Log> = EmbeddedLog::open(log).unwrap();
+    let shutdown = CancellationToken::new();
+    let _entered = runtime.enter();
+    let receiver = runtime.block_on(OtlpReceiver::start());
+    let otlp: Vec<Otlp> = RATIOS.iter().map(|&(ratio, ..)| tracing(&receiver, ratio)).collect();
+    let tracers = std::iter::once(Tracer::off()).chain(otlp.iter().map(Otlp::tracer));
+    let edges: Vec<_> = tracers.map(|tracer| runtime.block_on(durable::edge(Arc::clone(&log), tracer, shutdown.clone()))).collect();
+    let bodies = Arc::new((0..2_000).map(|n| samples::gzip(samples::report(n, "bench.example", 0).as_bytes())).collect::<Vec<_>>());
+    let plan = load::Plan { connections: CONNECTIONS, length: ROUND, per_second: None, repeat: true };
+    let mut rates = vec![Vec::new(); edges.len()];
+    for _ in 0..ROUNDS {
+        for (&edge, rates) in edges.iter().zip(&mut rates) {
+            // The load has a runtime of its own, which cannot be started within another.
+            let bodies = Arc::clone(&bodies);
+            let outcome = std::thread::spawn(move || load::post(edge, "/v1/tlsrpt", &bodies, plan)).join().unwrap();
+            assert_eq!(outcome.refused, 0, "the receiver refused");
+            rates.push(outcome.rate());
+        }
+    }
+    shutdown.cancel();
+    let mut medians = rates.iter_mut().map(|rates| table::median(rates));
+    let off = medians.next().unwrap();
+    for ((_, what, aim), rate) in RATIOS.into_iter().zip(medians) {
+        table::ratio(what, rate, off, "201s/s", aim);
+    }
+    assert!(!receiver.spans().is_empty(), "nothing was traced");
+    runtime.shutdown_timeout(Duration::from_secs(2));
+}
+
+fn tracing(receiver: &OtlpReceiver, ratio: f64) -> Otlp {
+    let config = OtlpConfig::new(&receiver.endpoint(), OtlpProtocol::Grpc, &BTreeMap::new()).unwrap();
+    Otlp::start(&OtlpConfig { sample_ratio: ratio, ..config }, "edge", "bench", &prometheus::Registry::new()).unwrap()
+}
