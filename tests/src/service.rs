@@ -314,19 +314,9 @@ impl Service {
         line["listen"].as_str().or_else(url).unwrap_or_else(|| panic!("no address: {line}")).to_owned()
     }
 
-    /// Where the operations endpoint listens.
-    pub fn operations_address(&self) -> String {
-        self.listen(OPERATIONS_ARE_UP)
-    }
-
     /// Where the API listens.
     pub fn query_address(&self) -> String {
         self.listen(QUERY_IS_UP)
-    }
-
-    /// Where the operations endpoint listens.
-    pub fn operations_address(&self) -> String {
-        self.listen(OPERATIONS_ARE_UP)
     }
 
     /// Where the HTTPS receiver listens.

@@ -1,6 +1,7 @@
 //! The ClickHouse server's users, in the real engine: each may do its work and nothing else.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::Write as _,
     process::{Command, Stdio},
@@ -224,6 +225,14 @@ fn whoever_looks_by_grafana_sees_figures_and_neither_payloads_nor_what_mails_say
     let file = fs::read_to_string(checkout("deploy/clickhouse/users.xml")).unwrap();
     let (_, own) = file.split_once("<tlsrpt_readonly>\n            <networks>").unwrap();
     assert!(own.split("</tlsrpt_readonly>").next().unwrap().contains("<profile>tlsrpt_bounded</profile>"), "its questions have limits");
+}
+
+#[test]
+fn whoever_looks_may_read_what_the_views_that_count_read_and_nothing_else() {
+    let plain = |grants: &[String]| -> BTreeSet<String> {
+        grants.iter().map(|grant| grant.trim_start_matches("GRANT ").replace('`', "")).collect()
+    };
+    assert_eq!(plain(&grants("tlsrpt_readonly")), plain(&tlsrpt_store::reading_grants("tlsrpt")));
 }
 
 #[test]

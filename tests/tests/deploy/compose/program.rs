@@ -49,11 +49,12 @@ fn the_program_takes_what_each_service_gives_it() {
         for (place, port) in [("https", 8443), ("smtp", 2525), ("query", 8080), ("ops", 9090)] {
             assert_eq!(text("listen", place), format!("0.0.0.0:{port}"), "{role}: {place}");
         }
-        let brokers = text("kafka", "brokers");
-        let (host, _) = brokers.split_once(':').unwrap();
-        let clickhouse = text("store", "clickhouse_url");
-        for (other, named) in [("kafka", host), ("clickhouse", clickhouse.trim_start_matches("http://").split(':').next().unwrap())] {
-            assert_eq!(named, other, "{role}");
+        for (section, key, other) in
+            [("kafka", "brokers", "kafka"), ("store", "clickhouse_url", "clickhouse"), ("otlp", "endpoint", "collector")]
+        {
+            let url = text(section, key);
+            let named = url.trim_start_matches("http://").split(':').next().unwrap();
+            assert_eq!(named, other, "{role}: {section}.{key}");
             assert!(all.iter().any(|(name, _)| name == named), "{role}: no service {named}");
         }
         let user = if ["writer", "query", "migrate"].contains(&role) { format!("tlsrpt_{role}") } else { "default".to_owned() };
