@@ -190,3 +190,22 @@ fn the_collectors_pipelines_are_made_of_what_it_is_configured_with() {
         assert!(file[kind].get(&part).is_some(), "{kind}: {part} is used and not configured");
     }
 }
+
+#[test]
+fn grafana_is_given_the_variables_and_the_files_that_it_is_provisioned_by() {
+    let (_, service) = services().into_iter().find(|(name, _)| name == "grafana").unwrap();
+    let secret = fs::read_to_string(secrets().path().join("grafana.env")).unwrap();
+    let mut given: Vec<_> = service["environment"].as_object().unwrap().keys().cloned().collect();
+    given.extend(secret.lines().map(|line| line.split('=').next().unwrap().to_owned()));
+    let sources = fs::read_to_string(checkout("deploy/grafana/provisioning/datasources/tlsrpt.yaml")).unwrap();
+    let named: Vec<_> = sources.split("${").skip(1).map(|rest| rest.split('}').next().unwrap()).collect();
+    assert!(!named.is_empty() && named.iter().all(|name| given.contains(&(*name).to_owned())), "{named:?} of {given:?}");
+    let users = fs::read_to_string(checkout("deploy/clickhouse/users.xml")).unwrap();
+    let user = document(&sources)["datasources"].to_string();
+    assert!(user.contains("\"username\":\"tlsrpt_readonly\"") && users.contains("<tlsrpt_readonly>"), "{user}");
+
+    let provider = document(&fs::read_to_string(checkout("deploy/grafana/provisioning/dashboards/tlsrpt.yaml")).unwrap());
+    let path = provider["providers"][0]["options"]["path"].as_str().unwrap();
+    let mounts = texts(&service["volumes"]);
+    assert!(mounts.contains(&&*format!("./grafana/dashboards:{path}:ro")), "{path}: {mounts:?}");
+}
