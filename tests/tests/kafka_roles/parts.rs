@@ -100,7 +100,8 @@ impl Database {
     pub(crate) async fn run(&self, statement: &str) {
         let config = &self.engine.config;
         let client = clickhouse::Client::default().with_url(&config.url).with_user(&config.user).with_password(&config.password);
-        let client = client.with_database(&config.database).with_setting("mutations_sync", "2");
+        let client =
+            client.with_database(&config.database).with_compression(clickhouse::Compression::None).with_setting("mutations_sync", "2");
         client.query(statement).execute().await.unwrap();
     }
 
