@@ -7,6 +7,10 @@ use tlsrpt_tests::{Encoding, Generator, Service, Size, Watch, promtool, settled}
 
 use crate::parts::{Database, Kafka, Roles, broker};
 
+/// What a member of a group may say that was halted for longer than its session.
+const LOUD: [&str; 5] =
+    ["this process stood still", "the offset cannot be committed", "joins anew", "made anew", "fetching cannot be paused"];
+
 /// What a process shows, as promtool reads it: no line that is malformed, no series twice, a help text for each.
 async fn scraped(service: &Service) -> String {
     let text = service.operations().get("/metrics").await.is(200).text();
@@ -79,8 +83,8 @@ fn values<'t>(text: &'t str, metric: &str, label: &str) -> Vec<&'t str> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_is_told_when_the_writer_is_stopped_and_when_it_is_back() {
     let database = Database::start().await;
-    let kafka = Kafka::at(broker().await.bootstrap());
-    let mut roles = Roles::start(&kafka, &database, |setup| setup).await;
+    let kafka = Kafka::at(&broker().await.bootstrap());
+    let mut roles = Roles::start(&kafka, &database, |setup| LOUD.iter().fold(setup, |setup, line| setup.allow(line))).await;
     let processes = [("edge", &roles.edge), ("normalizer", &roles.normalizer), ("writer", &roles.writer), ("query", &roles.query)];
     let Watch { prometheus, alertmanager } = Watch::over(&processes.map(|(role, service)| (role, service.operations_address()))).await;
 
@@ -115,7 +119,7 @@ async fn an_operator_is_told_when_the_writer_is_stopped_and_when_it_is_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_role_shows_what_the_table_says_and_no_series_that_somebody_outside_chose() {
     let database = Database::start().await;
-    let kafka = Kafka::at(broker().await.bootstrap());
+    let kafka = Kafka::at(&broker().await.bootstrap());
     let roles = Roles::start(&kafka, &database, |setup| setup).await;
     let all = [("edge", &roles.edge), ("normalizer", &roles.normalizer), ("writer", &roles.writer), ("query", &roles.query)];
     let access = roles.operator().tenant("acme", &["example.com"]).await;
