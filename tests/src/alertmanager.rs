@@ -7,11 +7,12 @@ use std::{
 };
 
 use axum::{Json, Router, extract::State, routing::post};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::Mutex, task::JoinHandle};
 
 use crate::{
+    client::http_client,
     prometheus::{fetched, serve},
     proxy::free_address,
     wait::until,
@@ -79,9 +80,19 @@ impl Alertmanager {
         .await
     }
 
-    /// All that was told so far.
-    pub async fn all(&self) -> Vec<Value> {
-        self.told.lock().await.clone()
+    /// Waits until an alert of this name that `fits` is kept quiet, since another says what it follows from.
+    ///
+    /// # Panics
+    /// When it is not in time.
+    pub async fn inhibits(&self, alert: &str, fits: impl Fn(&Value) -> bool) {
+        let (http, url) = (http_client(), format!("http://{}/api/v2/alerts", self.listen));
+        until(&format!("{alert} is inhibited"), async || {
+            let asked = http.get(&url).send().await.map_err(|error| format!("{error:?}"))?;
+            let alerts: Vec<Value> = asked.json().await.map_err(|error| format!("{error:?}"))?;
+            let is_quiet = |one: &&Value| one["labels"]["alertname"] == alert && one["status"]["inhibitedBy"] != json!([]) && fits(one);
+            if alerts.iter().any(|one| is_quiet(&one)) { Ok(()) } else { Err(format!("{alerts:#?}")) }
+        })
+        .await;
     }
 
     /// Waits until all that was told under these names is told as resolved, and forgets everything.

@@ -50,28 +50,25 @@ impl Metrics {
         let make = || -> Result<Self, prometheus::Error> {
             Ok(Self {
                 verdicts: IntCounterVec::new(
-                    Opts::new("tlsrpt_origin_verdicts_total", "Mails whose origin was looked at, redeliveries included, by verdict."),
+                    Opts::new("tlsrpt_origin_verdicts_total", "Mails whose origin was looked at, redeliveries included, by verdict"),
                     &["trust"],
                 )?,
                 deferred: IntCounter::new(
                     "tlsrpt_origin_deferred_total",
-                    "Verdicts that are not the last word, since a key could not be had from DNS.",
+                    "Verdicts that are not the last word, since a key could not be had from DNS",
                 )?,
                 duration: Histogram::with_opts(
-                    HistogramOpts::new("tlsrpt_origin_verify_duration_seconds", "Time from a mail to its verdict.")
+                    HistogramOpts::new("tlsrpt_origin_verify_duration_seconds", "Time from a mail to its verdict")
                         .buckets(DURATION_BUCKETS_SECONDS.to_vec()),
                 )?,
                 lookups: IntCounterVec::new(
                     Opts::new(
                         "tlsrpt_origin_lookups_total",
-                        "DNS look-ups of keys and host names, cached answers included, by how they ended; those of SPF are not counted.",
+                        "DNS look-ups of keys and host names, cached answers included, by how they ended; those of SPF are not counted",
                     ),
                     &["outcome"],
                 )?,
-                dns_away: IntGauge::new(
-                    "tlsrpt_origin_dns_away",
-                    "1 while DNS does not answer and verdicts are deferred at once, else 0.",
-                )?,
+                dns_away: IntGauge::new("tlsrpt_origin_dns_away", "1 while DNS does not answer and verdicts are deferred at once, else 0")?,
             })
         };
         make().map_err(OriginError::Metrics)

@@ -31,30 +31,30 @@ impl QueryMetrics {
     pub fn register(registry: &Registry) -> Result<Self, Error> {
         let metrics = Self {
             requests: IntCounterVec::new(
-                Opts::new("tlsrpt_query_requests_total", "Requests answered, by method, route and status."),
+                Opts::new("tlsrpt_query_requests_total", "Requests answered, by method, route and status"),
                 &["method", "route", "status"],
             )?,
             duration: HistogramVec::new(
-                HistogramOpts::new("tlsrpt_query_request_duration_seconds", "Time from a request's head to its answer, by route.")
+                HistogramOpts::new("tlsrpt_query_request_duration_seconds", "Time from a request's head to its answer, by route")
                     .buckets(DURATION_BUCKETS_SECONDS.to_vec()),
                 &["method", "route"],
             )?,
-            in_flight: IntGauge::new("tlsrpt_query_requests_in_flight", "Requests being worked on.")?,
+            in_flight: IntGauge::new("tlsrpt_query_requests_in_flight", "Requests being worked on")?,
             adopted_rows: IntCounter::new(
                 "tlsrpt_query_adoption_rows_total",
-                "Unclaimed rows moved to a tenant that claimed their domain.",
+                "Unclaimed rows moved to a tenant that claimed their domain",
             )?,
             adoption_failures: IntCounter::new(
                 "tlsrpt_query_adoption_failures_total",
-                "Looks for unclaimed rows that failed and are tried again.",
+                "Looks for unclaimed rows that failed and are tried again",
             )?,
             adoption_duration: Histogram::with_opts(
-                HistogramOpts::new("tlsrpt_query_adoption_duration_seconds", "Time of one look for unclaimed rows of claimed domains.")
+                HistogramOpts::new("tlsrpt_query_adoption_duration_seconds", "Time of one look for unclaimed rows of claimed domains")
                     .buckets(DURATION_BUCKETS_SECONDS.to_vec()),
             )?,
             adoption_waiting_domains: IntGauge::new(
                 "tlsrpt_query_adoption_waiting_domains",
-                "Policy domains with an owner that the last look found among the unclaimed rows.",
+                "Policy domains with an owner that the last look found among the unclaimed rows",
             )?,
             oidc: OidcMetrics::register(registry)?,
         };
@@ -126,7 +126,7 @@ impl FateMetrics {
     const FATES: [&'static str; 4] = ["stored", "duplicate", "unclaimed", "rejected"];
 
     pub(crate) fn register(registry: &Registry) -> Result<Self, Error> {
-        let opts = Opts::new("tlsrpt_query_submissions", "Submissions received this UTC day that are in the database, by fate.");
+        let opts = Opts::new("tlsrpt_query_submissions", "Submissions received this UTC day that are in the database, by fate");
         let submissions = IntGaugeVec::new(opts, &["fate"])?;
         registry.register(Box::new(submissions.clone()))?;
         for fate in Self::FATES {
@@ -148,12 +148,12 @@ impl VerdictMetrics {
             due: gauge(
                 registry,
                 "tlsrpt_query_deferred_verdicts_due",
-                "Mails whose verdict is deferred and that the last look found due for another try.",
+                "Mails whose verdict is deferred and that the last look found due for another try",
             )?,
             retries: counter(
                 registry,
                 "tlsrpt_query_deferred_verdict_retries_total",
-                "Mails sent through again, since the verdict on their origin was deferred.",
+                "Mails sent through again, since the verdict on their origin was deferred",
             )?,
         })
     }
@@ -168,8 +168,8 @@ pub(crate) struct ErasureMetrics {
 impl ErasureMetrics {
     pub(crate) fn register(registry: &Registry) -> Result<Self, Error> {
         Ok(Self {
-            waiting: gauge(registry, "tlsrpt_query_erasures_waiting", "Deleted tenants of which something may be left.")?,
-            failures: counter(registry, "tlsrpt_query_erasure_failures_total", "Steps of erasures that failed and are tried again.")?,
+            waiting: gauge(registry, "tlsrpt_query_erasures_waiting", "Deleted tenants of which something may be left")?,
+            failures: counter(registry, "tlsrpt_query_erasure_failures_total", "Steps of erasures that failed and are tried again")?,
         })
     }
 }
@@ -181,7 +181,7 @@ pub(crate) struct RetentionMetrics {
 
 impl RetentionMetrics {
     pub(crate) fn register(registry: &Registry) -> Result<Self, Error> {
-        Ok(Self { rows: counter(registry, "tlsrpt_query_retention_rows_total", "Report rows removed by the retention of their tenant.")? })
+        Ok(Self { rows: counter(registry, "tlsrpt_query_retention_rows_total", "Report rows removed by the retention of their tenant")? })
     }
 }
 
@@ -199,18 +199,18 @@ impl NotificationMetrics {
 
     pub(crate) fn register(registry: &Registry) -> Result<Self, Error> {
         let metrics = Self {
-            noted: counter(registry, "tlsrpt_query_notices_total", "Conditions that began, of which a tenant is told.")?,
-            due: gauge(registry, "tlsrpt_query_notice_deliveries_due", "Deliveries of notices that the last look found due.")?,
+            noted: counter(registry, "tlsrpt_query_notices_total", "Conditions that began, of which a tenant is told")?,
+            due: gauge(registry, "tlsrpt_query_notice_deliveries_due", "Deliveries of notices that the last look found due")?,
             deliveries: counters(
                 registry,
                 "tlsrpt_query_notice_deliveries_total",
-                "Tries to deliver a notice, by channel and outcome.",
+                "Tries to deliver a notice, by channel and outcome",
                 &["channel", "outcome"],
             )?,
             failures: counters(
                 registry,
                 "tlsrpt_query_notification_failures_total",
-                "Looks that failed and are tried again, by what they do.",
+                "Looks that failed and are tried again, by what they do",
                 &["look"],
             )?,
         };
@@ -245,17 +245,17 @@ impl OidcMetrics {
     fn register(registry: &Registry) -> Result<Self, Error> {
         let metrics = Self {
             tokens: IntCounterVec::new(
-                Opts::new("tlsrpt_query_oidc_tokens_total", "Tokens presented on tenants' routes, by what became of them."),
+                Opts::new("tlsrpt_query_oidc_tokens_total", "Tokens presented on tenants' routes, by what became of them"),
                 &["outcome"],
             )?,
             looks: IntCounterVec::new(
-                Opts::new("tlsrpt_query_oidc_looks_total", "Looks at the keys of the OIDC issuer, by outcome."),
+                Opts::new("tlsrpt_query_oidc_looks_total", "Looks at the keys of the OIDC issuer, by outcome"),
                 &["outcome"],
             )?,
-            keys: IntGauge::new("tlsrpt_query_oidc_keys", "Keys of the OIDC issuer that check signatures.")?,
+            keys: IntGauge::new("tlsrpt_query_oidc_keys", "Keys of the OIDC issuer that check signatures")?,
             keys_seen: IntGauge::new(
                 "tlsrpt_query_oidc_keys_timestamp_seconds",
-                "When the keys of the OIDC issuer were last seen, in seconds since 1970; 0 when they never were.",
+                "When the keys of the OIDC issuer were last seen, in seconds since 1970; 0 when they never were",
             )?,
         };
         registry.register(Box::new(metrics.tokens.clone()))?;

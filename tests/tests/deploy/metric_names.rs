@@ -50,7 +50,7 @@ fn named(promql: &str) -> Vec<(String, Vec<String>)> {
         let end = tail.find(|c| !is_name(c)).unwrap_or(tail.len());
         let (name, after) = tail.split_at(end);
         rest = after;
-        if !(name.starts_with("tlsrpt") || name.starts_with("process_") || name == "up") {
+        if !(["tlsrpt_", "tlsrpt:", "process_"].iter().any(|begins| name.starts_with(begins)) || name == "up") {
             continue;
         }
         let matchers = after.strip_prefix('{').and_then(|inside| inside.split('}').next()).unwrap_or_default();

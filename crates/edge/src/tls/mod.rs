@@ -236,4 +236,12 @@ mod tests {
         certificate.reload();
         assert_eq!(served(), first);
     }
+
+    #[test]
+    fn it_is_known_when_a_certificate_expires() {
+        let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(2030, 1, 2);
+        let made = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        assert_eq!(certificate::expires_at(made.der()), Some(1_893_542_400));
+    }
 }

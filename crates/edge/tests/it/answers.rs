@@ -35,6 +35,11 @@ async fn an_acknowledged_body_is_on_the_log_byte_for_byte() {
     assert_eq!(edge.metric("tlsrpt_edge_acknowledged_total", &[("channel", "https")]), 4.0);
     let bytes: usize = bodies.iter().map(Vec::len).sum();
     assert_eq!(edge.metric("tlsrpt_edge_received_bytes_total", &[("channel", "https")]), bytes as f64);
+    // What came in whole counts as received, whatever it is then.
+    assert_eq!(edge.post("neither JSON nor gzip").await.status(), 415);
+    let counted = |name| edge.metric(name, &[("channel", "https")]);
+    let refused = edge.metric("tlsrpt_edge_refused_total", &[("channel", "https"), ("reason", "unknown-form")]);
+    assert_eq!((counted("tlsrpt_edge_received_total"), counted("tlsrpt_edge_acknowledged_total"), refused), (5.0, 4.0, 1.0));
 }
 
 #[tokio::test]

@@ -144,12 +144,12 @@ impl Edge {
             true => Spool::open(&spool_config, &dir.path().join("spool"), RECORD_MAX_BYTES, &edge_metrics).await.unwrap(),
             false => None,
         };
-        let intake = Intake::open(intake, &*faults, registry, edge_metrics, spool.clone(), Tracer::off()).await.unwrap();
+        let intake = Intake::open(intake, &*faults, registry, edge_metrics.clone(), spool.clone(), Tracer::off()).await.unwrap();
         let is_plain = matches!(setup.tls, TlsMode::Off);
         let scheme = if is_plain { "http" } else { "https" };
         let shutdown = CancellationToken::new();
         let tls = Tls::new(&tls_config, &setup.tls.certificate(), &setup.hosts, dir.path()).unwrap();
-        tokio::spawn(tls.clone().follow_files(edge_metrics.clone(), shutdown.clone()));
+        tokio::spawn(tls.clone().follow_files(edge_metrics, shutdown.clone()));
         let parts = HttpsParts { config: https, tls: (!is_plain).then(|| tls.clone()), intake: intake.clone(), health: health.clone() };
         let free: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let https = Https::bind(free, parts).await.unwrap();

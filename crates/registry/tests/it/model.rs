@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use tlsrpt_registry::{CommandError, NewKey, Onboarded, Onboarding, TenantId};
+use tlsrpt_registry::{CommandError, NewKey, Onboarded, Onboarding, RegistrySize, TenantId};
 
 use crate::harness::{Fixture, domain, opens, tenant};
 
@@ -187,6 +187,8 @@ fn check(fixture: &Fixture, model: &Model) {
         assert_eq!(shown.iter().map(|claimed| claimed.domain.as_str()).collect::<Vec<_>>(), claimed);
         assert_eq!(registry.keys(&tenant.id).len(), model.keys.iter().filter(|(owner, ..)| *owner == tenant.id).count());
     }
+    let size = RegistrySize { tenants: live.len(), domains: model.claims.len(), keys: model.keys.len() };
+    assert_eq!(registry.size(), size);
     for (owner, _, secret) in &model.keys {
         assert_eq!(opens(registry, secret).as_ref(), Some(owner));
     }
