@@ -223,7 +223,11 @@ async fn shows(sources: &Sources, panel: &Panel, looked_at: &Chosen) -> Vec<Fram
             now.to = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs().try_into().unwrap();
             now.from = now.to - std::env::var("TLSRPT_PICTURES_SECONDS").map_or(60, |text| text.parse::<i64>().unwrap());
         }
-        let frames = sources.show(panel, &now).await.unwrap_or_else(|error| panic!("{error}"));
+        let frames = match sources.show(panel, &now).await {
+            // Prometheus may be starting.
+            Err(error) if !expressions.is_empty() => return Err(error),
+            shown => shown.unwrap_or_else(|error| panic!("{error}")),
+        };
         let rows = frames.iter().map(|frame| frame.rows.len()).sum::<usize>();
         if rows > 0 || is_without { Ok(frames) } else { Err(format!("{frames:?}")) }
     })
