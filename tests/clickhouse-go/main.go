@@ -84,7 +84,7 @@ func look(address, user, password, name string, method clickhouse.CompressionMet
 
 	// Every type that the views have.
 	rows, err = db.QueryContext(ctx, `SELECT tenant, domain, day, reporter, policy_type, policy_mode, policy_max_age, mx_hosts, document, received_at, trust
-		FROM counted_reports(from = toDate(now() - INTERVAL 60 DAY), to = toDate(now()), trust = ['none']) LIMIT 10`)
+		FROM counted_reports(from = toDate(now() - INTERVAL 60 DAY), to = toDate(now()), trust = ['none']) WHERE tenant = 'acme' LIMIT 10`)
 	if err != nil {
 		return nil, fmt.Errorf("types: %w", err)
 	}

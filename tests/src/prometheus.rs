@@ -127,7 +127,7 @@ pub(crate) fn serve(program: &str, dir: &Path, arguments: &[&str], listen: Socke
 }
 
 /// A series: its labels, and its points with Unix seconds.
-pub type Series = (Value, Vec<(f64, f64)>);
+pub(crate) type Series = (Value, Vec<(f64, f64)>);
 
 impl Prometheus {
     /// What PromQL `expression` was from `from` to `to`, Unix seconds, every `step` seconds; without a step what it is at `to`.

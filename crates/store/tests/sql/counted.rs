@@ -20,26 +20,28 @@ use crate::support::{DAY, POINTS_MAX, PolicyExt as _, Sent, client, config, fail
 const OWNERS: [&str; 3] = ["acme", "beta", ""];
 const DOMAINS: [&str; 3] = ["example.com", "example.net", "mail.example.com"];
 const ORGANIZATIONS: [&str; 3] = ["Example Mail", " example mail", "Other"];
+/// Days before the receipt; none: undated.
+const REPORTED_BEFORE: [Option<i32>; 7] = [Some(0), Some(1), Some(5), Some(9), Some(20), Some(39), None];
 const CLASSES: [PolicyClass; 4] = [PolicyClass::Sts, PolicyClass::Tlsa, PolicyClass::NoPolicyFound, PolicyClass::Other];
 const RESULTS: [ResultType; 2] = [ResultType::CertificateExpired, ResultType::StarttlsNotSupported];
 const ADDRESSES: [Option<&str>; 4] = [Some("192.0.2.7"), Some("192.0.2.200"), Some("2001:db8:7:1::1"), None];
 
-/// Report, domain (and so owner), class, days, sessions, organisation, and failure details by result, MX, address and sessions.
-type Drawn = (u128, usize, usize, i32, u64, u64, usize, Vec<(usize, bool, usize, u64)>, Trust);
+/// Report (and so its day and organisation), domain (and so owner), class, sessions, and failure details by result, MX, address and sessions.
+type Drawn = (u128, usize, usize, u64, u64, Vec<(usize, bool, usize, u64)>, Trust);
 
 fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
     let details = prop::collection::vec((0..RESULTS.len(), any::<bool>(), 0..ADDRESSES.len(), 0u64..9), 0..4);
     let trust = prop::sample::select(Trust::ALL.to_vec());
     let sessions = prop_oneof![4 => 0u64..1000, 1 => Just(1 << 52)];
-    let one = (0u128..6, 0..DOMAINS.len(), 0..CLASSES.len(), 0i32..40, sessions, 0u64..50, 0..ORGANIZATIONS.len(), details, trust);
+    let one = (0u128..12, 0..DOMAINS.len(), 0..CLASSES.len(), sessions, 0u64..50, details, trust);
     prop::collection::vec(one, 20..60)
 }
 
 fn row(one: &Drawn) -> PolicyRecord<'static> {
-    let (report, domain, class, day, ok, bad, organization, details, _) = one;
-    let days = if *day == 39 { None } else { Some(DAY.plus(-*day)) };
-    let mut row =
-        policy(OWNERS[*domain], DOMAINS[*domain], *report).class(CLASSES[*class]).sessions(*ok, *bad).from(ORGANIZATIONS[*organization]);
+    let (report, domain, class, ok, bad, details, _) = one;
+    let days = REPORTED_BEFORE[*report as usize % REPORTED_BEFORE.len()].map(|days| DAY.plus(-days));
+    let organization = ORGANIZATIONS[*report as usize % ORGANIZATIONS.len()];
+    let mut row = policy(OWNERS[*domain], DOMAINS[*domain], *report).class(CLASSES[*class]).sessions(*ok, *bad).from(organization);
     row = match days {
         Some(day) => row.day(day),
         None => row.undated(),
@@ -134,7 +136,7 @@ async fn each_view_shows_what_the_service_shows_whatever_was_reported() {
         let mut all: Vec<Sent> = Vec::new();
         for (number, one) in drawn.iter().enumerate() {
             let at = tlsrpt_report::UnixMillis(noon(0).0 + number as i64);
-            all.push(sent(at, number as u128, vec![row(one)]).trust(one.8));
+            all.push(sent(at, number as u128, vec![row(one)]).trust(one.6));
         }
         all.push(sent(noon(1), 1000, Vec::new()).rejected("no-report"));
         insert(&store, &all).await;
