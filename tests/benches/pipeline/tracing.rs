@@ -57,6 +57,7 @@ pub(crate) fn run() {
 }
 
 fn tracing(receiver: &OtlpReceiver, ratio: f64) -> Otlp {
-    let config = OtlpConfig::new(&receiver.endpoint(), OtlpProtocol::Grpc, &BTreeMap::new()).unwrap();
-    Otlp::start(&OtlpConfig { sample_ratio: ratio, ..config }, "edge", "bench", &prometheus::Registry::new()).unwrap()
+    let mut config = OtlpConfig::new(&receiver.endpoint(), OtlpProtocol::Grpc, &BTreeMap::new()).unwrap();
+    config.sample_ratio = ratio;
+    Otlp::start(&config, "edge", "bench", &prometheus::Registry::new()).unwrap()
 }

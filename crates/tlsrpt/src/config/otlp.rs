@@ -55,15 +55,12 @@ impl OtlpSection {
     pub(crate) fn receiver(&self) -> anyhow::Result<Option<OtlpConfig>> {
         let Some(endpoint) = &self.endpoint else { return Ok(None) };
         let headers = self.headers.iter().map(|(name, value)| (name.clone(), value.reveal())).collect();
-        let config = OtlpConfig::new(endpoint, self.protocol, &headers).context("otlp")?;
-        let config = OtlpConfig {
-            timeout: Duration::from_millis(self.timeout_ms),
-            traces: self.traces,
-            sample_ratio: self.sample_ratio,
-            metrics: self.metrics,
-            metrics_interval: Duration::from_millis(self.metrics_interval_ms),
-            ..config
-        };
+        let mut config = OtlpConfig::new(endpoint, self.protocol, &headers).context("otlp")?;
+        config.timeout = Duration::from_millis(self.timeout_ms);
+        config.traces = self.traces;
+        config.sample_ratio = self.sample_ratio;
+        config.metrics = self.metrics;
+        config.metrics_interval = Duration::from_millis(self.metrics_interval_ms);
         config.checked().context("otlp").map(Some)
     }
 }
