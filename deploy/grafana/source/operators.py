@@ -30,14 +30,14 @@ HEALTH = [
     stat("Processes", prom('sum by (role) (up{job="tlsrpt"})', "{{role}}"), 5, about="Processes that Prometheus reaches, by role",
          thresholds=steps(RED, (1, GREEN)), runbook="tlsrptprocessdown"),
     stat("Dependencies", prom('min by (dependency) (tlsrpt_dependency_up{job="tlsrpt"})', "{{dependency}}"), 5,
-         about="What the processes need, as their /readyz tells", mappings=UP_OR_DOWN, thresholds=steps(RED, (1, GREEN)), runbook="tlsrptdependencydown"),
+         about="What the processes need, as their /readyz tells", mappings=UP_OR_DOWN, thresholds=steps(RED, (1, GREEN)), runbook="tlsrptdependencyaway"),
     stat("Oldest waiting", prom('max(tlsrpt_log_lag_seconds{job="tlsrpt"})', "age"), 4, about="Age of the oldest record that the normalizer or the writer has yet to commit", unit="s",
-         thresholds=steps(GREEN, (60, YELLOW), (600, RED)), graph_mode="area", runbook="tlsrptlag"),
+         thresholds=steps(GREEN, (60, YELLOW), (600, RED)), graph_mode="area", runbook="tlsrptlagold"),
     stat("Spool", prom('max(tlsrpt_edge_spool_bytes{job="tlsrpt"} / (tlsrpt_edge_spool_limit_bytes{job="tlsrpt"} > 0))', "full"), 3,
          about="How full the fullest spool is; empty unless the log was away", unit="percentunit", thresholds=steps(GREEN, (0.1, YELLOW), (0.7, RED)), noValue="no spool",
-         runbook="tlsrptspool"),
+         runbook="tlsrptspoolfilling"),
     stat("Certificate", prom('min(tlsrpt_edge_certificate_expiry_timestamp_seconds{job="tlsrpt"}) - time()', "expires in"), 4, about="Until the receivers' certificate expires", unit="s",
-         thresholds=steps(RED, (7 * DAY_SECONDS, YELLOW), (21 * DAY_SECONDS, GREEN)), runbook="tlsrptcertificateexpires"),
+         thresholds=steps(RED, (7 * DAY_SECONDS, YELLOW), (21 * DAY_SECONDS, GREEN)), runbook="tlsrptcertificateexpiring"),
     stat("Version", prom('count by (version) (tlsrpt_build_info{job="tlsrpt"})', "{{version}}"), 3, about="Versions that run", text_mode="name",
          color={"mode": "fixed", "fixedColor": BLUE}),
 ]
@@ -45,9 +45,9 @@ HEALTH = [
 INGEST = [
     lines("Submissions received", prom(rate("tlsrpt_edge_received_total", "channel"), "{{channel}}"), about="Of which the payload came in whole", unit="reqps"),
     lines("Submissions acknowledged", prom(rate("tlsrpt_edge_acknowledged_total", "channel"), "{{channel}}"), about="Which the log, or the spool, holds durably", unit="reqps",
-          runbook="tlsrptnoacknowledgements"),
+          runbook="tlsrptnoreports"),
     lines("Refused", prom(rate("tlsrpt_edge_refused_total", "channel, reason"), "{{channel}} {{reason}}"), about="Requests and connections refused, by reason", unit="reqps",
-          noValue="none", runbook="tlsrptrefusals"),
+          noValue="none", runbook="tlsrptedgerefusing"),
     lines("Time to acknowledge", quantiles("tlsrpt_edge_ack_seconds"), about="From handing a submission to the log until the log, or the spool, answered", unit="s"),
     lines("Payload received", prom(rate("tlsrpt_edge_received_bytes_total", "channel"), "{{channel}}"), about="Bytes of payloads", unit="Bps"),
     lines("Connections and bytes in flight", [prom('sum(tlsrpt_edge_open_connections{job="tlsrpt"})', "connections"), prom('sum(tlsrpt_edge_in_flight_bytes{job="tlsrpt"})', "bytes in flight", "B")],
@@ -56,17 +56,17 @@ INGEST = [
 ]
 
 PIPELINE = [
-    lines("Records waiting", prom('max by (topic, group) (tlsrpt_log_lag_records{job="tlsrpt"})', "{{topic}}"), about="Records that a group has yet to commit", runbook="tlsrptlag"),
-    lines("Age of the oldest waiting", prom('max by (topic, group) (tlsrpt_log_lag_seconds{job="tlsrpt"})', "{{topic}}"), about="0 when nothing waits", unit="s", runbook="tlsrptlag"),
+    lines("Records waiting", prom('max by (topic, group) (tlsrpt_log_lag_records{job="tlsrpt"})', "{{topic}}"), about="Records that a group has yet to commit", runbook="tlsrptlagold"),
+    lines("Age of the oldest waiting", prom('max by (topic, group) (tlsrpt_log_lag_seconds{job="tlsrpt"})', "{{topic}}"), about="0 when nothing waits", unit="s", runbook="tlsrptlagold"),
     lines("Receipt to queryable", quantiles("tlsrpt_writer_receipt_to_queryable_seconds"), about="From the receipt of a submission until a tenant sees it", unit="s",
-          runbook="tlsrptfreshness"),
+          runbook="tlsrptnotfresh"),
     lines("Outcomes", prom(rate("tlsrpt_normalizer_submissions_total", "outcome"), "{{outcome}}"), about="Submissions that the normalizers worked on, redeliveries included", unit="reqps"),
     lines("Rejects", prom(rate("tlsrpt_normalizer_rejects_total", "reason"), "{{reason}}"), about="Submissions in which nothing can be counted, by reason", unit="reqps", noValue="none",
-          runbook="tlsrptrejects"),
-    lines("Append to the log", quantiles("tlsrpt_log_append_seconds", "topic"), about="Until an append is durable, by topic", unit="s", runbook="tlsrptlogslow"),
+          runbook="tlsrptrejectsrising"),
+    lines("Append to the log", quantiles("tlsrpt_log_append_seconds", "topic"), about="Until an append is durable, by topic", unit="s", runbook="tlsrptappendslow"),
     lines("Insert into the database", quantiles("tlsrpt_writer_insert_seconds"), about="Inserts that the database acknowledged", unit="s"),
     lines("Tried again", [prom(rate("tlsrpt_writer_insert_retries_total", "role"), "inserts, {{role}}"), prom(rate("tlsrpt_normalizer_append_retries_total", "role"), "appends, {{role}}", "B")],
-          about="Inserts and appends that had to be tried again", unit="reqps", runbook="tlsrptdatabaseaway"),
+          about="Inserts and appends that had to be tried again", unit="reqps", runbook="tlsrptinsertfailures"),
     lines("Verdicts on mails", [prom(rate("tlsrpt_origin_verdicts_total", "trust"), "{{trust}}"), prom(rate("tlsrpt_origin_deferred_total", "role"), "deferred", "B")],
           about="How the origin of mails was verified; deferred: DNS was away", unit="reqps", runbook="tlsrptdnsaway"),
 ]
@@ -91,7 +91,7 @@ WHERE fate = 'rejected'
 GROUP BY reason, channel
 ORDER BY submissions DESC, reason, channel
 LIMIT 100"""), 8, about="Accepted submissions in which nothing can be counted; the operator's API has them with their payload", noValue="none",
-          overrides=[field("last received", unit="dateTimeAsIso")], runbook="tlsrptrejects", **REPORTED),
+          overrides=[field("last received", unit="dateTimeAsIso")], runbook="tlsrptrejectsrising", **REPORTED),
     table("Top tenants", sql("""
 SELECT tenant, sum(successful_sessions + failed_sessions) AS sessions,
     sum(failed_sessions) / greatest(sum(successful_sessions + failed_sessions), 1) AS `failure rate`,
@@ -125,8 +125,8 @@ LIMIT 15"""), 12, about="Organisations by report documents", **REPORTED),
 ]
 
 API = [
-    lines("Requests", prom(rate("tlsrpt_query_requests_total", "status"), "{{status}}"), about="Answers of the API by status", unit="reqps", runbook="tlsrptapierrors"),
-    lines("Time of requests", quantiles("tlsrpt_query_request_duration_seconds"), about="From a request's head to its answer", unit="s", runbook="tlsrptapislow"),
+    lines("Requests", prom(rate("tlsrpt_query_requests_total", "status"), "{{status}}"), about="Answers of the API by status", unit="reqps", runbook="tlsrptqueryerrors"),
+    lines("Time of requests", quantiles("tlsrpt_query_request_duration_seconds"), about="From a request's head to its answer", unit="s", runbook="tlsrptqueryslow"),
     lines("Jobs", [prom('max(tlsrpt_query_notice_deliveries_due{job="tlsrpt"})', "notices due"), prom('max(tlsrpt_query_erasures_waiting{job="tlsrpt"})', "erasures waiting", "B"),
                    prom('max(tlsrpt_query_deferred_verdicts_due{job="tlsrpt"})', "deferred verdicts", "C"), prom('max(tlsrpt_query_adoption_waiting_domains{job="tlsrpt"})', "domains to adopt", "D")],
           about="What the background jobs have yet to do"),
@@ -137,8 +137,8 @@ API = [
 MACHINES = [
     lines("Free space", prom('min by (instance) (tlsrpt_data_dir_free_bytes{job="tlsrpt"} / tlsrpt_data_dir_size_bytes{job="tlsrpt"})', "{{instance}}"),
           about="Free part of the file system that holds the data directory", unit="percentunit", max=1, runbook="tlsrptdiskfull"),
-    lines("Memory", [prom('process_resident_memory_bytes{job="tlsrpt"}', "{{role}} {{instance}}"), prom('tlsrpt_allocator_allocated_bytes{job="tlsrpt"}', "allocated, {{role}} {{instance}}", "B")],
-          about="Resident memory, and what the allocator has given out", unit="bytes"),
+    lines("Memory", [prom('process_resident_memory_bytes{job="tlsrpt"}', "{{role}} {{instance}}"), prom('tlsrpt_allocator_committed_bytes{job="tlsrpt"}', "allocator, {{role}} {{instance}}", "B")],
+          about="Resident memory, and what the allocator holds from the system", unit="bytes"),
     lines("Processor", prom('rate(process_cpu_seconds_total{job="tlsrpt"}[$__rate_interval])', "{{role}} {{instance}}"), about="Cores in use"),
     lines("Open files", prom('process_open_fds{job="tlsrpt"} / process_max_fds{job="tlsrpt"}', "{{role}} {{instance}}"), about="Of those that a process may open", unit="percentunit"),
 ]
