@@ -60,7 +60,7 @@ mod tests {
             count => Some([f64::from(count), 7.0]),
         };
         register_gauges(&registry, [("a", "A"), ("b", "B")], read).unwrap();
-        let values = || registry.gather().iter().map(|family| family.get_metric()[0].get_gauge().value()).collect::<Vec<_>>();
+        let values = || registry.gather().iter().map(|family| family.get_metric()[0].get_gauge().get_value()).collect::<Vec<_>>();
         assert_eq!(values(), Vec::<f64>::new());
         assert_eq!(values(), [1.0, 7.0]);
         assert_eq!(values(), [2.0, 7.0]);

@@ -113,7 +113,7 @@ mod tests {
         let (log, database) = (health.dependency("log"), health.dependency("database"));
         let shown = || {
             let families = metrics.gather();
-            let one = |metric: &prometheus::proto::Metric| (metric.get_label()[0].value().to_owned(), metric.get_gauge().value());
+            let one = |metric: &prometheus::proto::Metric| (metric.get_label()[0].value().to_owned(), metric.get_gauge().get_value());
             families.iter().flat_map(|family| family.get_metric().iter().map(one)).collect::<Vec<_>>()
         };
         log.ready();

@@ -59,5 +59,7 @@ pub(crate) fn run() {
 fn tracing(receiver: &OtlpReceiver, ratio: f64) -> Otlp {
     let mut config = OtlpConfig::new(&receiver.endpoint(), OtlpProtocol::Grpc, &BTreeMap::new()).unwrap();
     config.sample_ratio = ratio;
-    Otlp::start(&config, "edge", "bench", &prometheus::Registry::new()).unwrap()
+    let metrics = prometheus::Registry::new();
+    let dropped = Otlp::register(&metrics).unwrap();
+    Otlp::start(&config, "edge", "bench", &metrics, dropped).unwrap()
 }

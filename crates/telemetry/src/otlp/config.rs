@@ -75,9 +75,6 @@ pub enum OtlpError {
     /// The gRPC client cannot be made.
     #[error("set up a gRPC client")]
     Grpc(#[from] tonic::transport::Error),
-    /// A metric of this name is there already.
-    #[error("register a metric")]
-    Metric(#[from] prometheus::Error),
 }
 
 impl OtlpConfig {

@@ -62,12 +62,28 @@ impl Otlp {
         Self::default()
     }
 
-    /// Starts sending for a process of this role, on this runtime. The receiver is not asked yet, and one that is away changes nothing
-    /// but a log line and a counter.
+    /// Registers the count of spans that do not arrive, which is there also while none are sent.
+    ///
+    /// # Errors
+    /// When it is there already.
+    pub fn register(metrics: &Registry) -> Result<IntCounter, prometheus::Error> {
+        let dropped = IntCounter::new("tlsrpt_otlp_dropped_spans_total", "Spans that could not be sent to the OTLP receiver")?;
+        metrics.register(Box::new(dropped.clone()))?;
+        Ok(dropped)
+    }
+
+    /// Starts sending for a process of this role, on this runtime; `dropped` counts the spans that do not arrive. The receiver is not asked
+    /// yet, and one that is away changes nothing but a log line and that counter.
     ///
     /// # Errors
     /// [`OtlpError`] when the receiver cannot be asked from this machine at all.
-    pub fn start(config: &OtlpConfig, role: &str, version: &'static str, registry: &Registry) -> Result<Self, OtlpError> {
+    pub fn start(
+        config: &OtlpConfig,
+        role: &str,
+        version: &'static str,
+        registry: &Registry,
+        dropped: IntCounter,
+    ) -> Result<Self, OtlpError> {
         let transport = Arc::new(Transport::new(config)?);
         let resource = resource::of(role, version);
         let closing = CancellationToken::new();
@@ -80,8 +96,6 @@ impl Otlp {
             "telemetry goes to an OTLP receiver"
         );
         if config.traces {
-            let dropped = IntCounter::new("tlsrpt_otlp_dropped_spans_total", "Spans that could not be sent to the OTLP receiver")?;
-            registry.register(Box::new(dropped.clone()))?;
             let (queue, ended) = mpsc::channel(QUEUE_SPANS_MAX);
             // Whether a trace is made is decided before, by the tracer: what it asks for is recorded.
             let provider = SdkTracerProvider::builder()

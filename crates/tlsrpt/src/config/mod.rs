@@ -246,7 +246,7 @@ impl Default for StoreSection {
 }
 
 /// Backups of the data directory.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct BackupSection {
     /// Where a running service makes them; without one it is `backups` in the data directory.

@@ -7,6 +7,7 @@ use tlsrpt_origin::{OriginConfig, Verifier};
 use tlsrpt_registry::RegistrySize;
 use tlsrpt_telemetry::{
     Health,
+    otlp::Otlp,
     prometheus::{self, IntGauge, Opts, Registry, process_collector::ProcessCollector},
     register_gauges,
 };
@@ -127,6 +128,7 @@ pub(crate) fn of_role(role: Role) -> anyhow::Result<Registry> {
         let _ = health.dependency(name);
     }
     of_process(&metrics, &health, PathBuf::from("/"))?;
+    Otlp::register(&metrics)?;
     log::up(&metrics)?;
     if !role.appends().is_empty() {
         register_appends(&metrics, role.appends())?;

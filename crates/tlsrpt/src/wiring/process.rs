@@ -72,6 +72,7 @@ async fn run_until_the_end(
     let startup = health.dependency("startup");
     let metrics = prometheus::Registry::new();
     super::metrics::of_process(&metrics, &health, config.data_dir.clone())?;
+    let dropped = Otlp::register(&metrics)?;
     let listen = config.listen.ops;
     let ops_listener = TcpListener::bind(listen)
         .await
@@ -82,7 +83,7 @@ async fn run_until_the_end(
     let ops = tokio::spawn(ops::serve(ops_listener, health.clone(), metrics.clone(), ops_end.clone()));
     tracing::info!(listen = %ops_addr, "operations endpoint is up");
     let otlp = match config.otlp.receiver()? {
-        Some(receiver) => Otlp::start(&receiver, role, env!("CARGO_PKG_VERSION"), &metrics).context("send telemetry by OTLP")?,
+        Some(receiver) => Otlp::start(&receiver, role, env!("CARGO_PKG_VERSION"), &metrics, dropped).context("send telemetry by OTLP")?,
         None => Otlp::off(),
     };
 
