@@ -91,7 +91,7 @@ fn without_twice(command: Command) -> Command {
         let is_flag = |word: &std::ffi::OsString| word.to_string_lossy().ends_with("-listen");
         let comes_again = |flag: &std::ffi::OsString, at: usize| words[at + 1..].contains(flag);
         let of_dropped = at > 0 && is_flag(&words[at - 1]) && comes_again(&words[at - 1], at - 1);
-        if !(is_flag(word) && comes_again(word, at)) && !of_dropped {
+        if !(of_dropped || is_flag(word) && comes_again(word, at)) {
             kept.arg(word);
         }
     }

@@ -47,7 +47,10 @@ SELECT
         AS successful_sessions,
     toFloat64(greatest(sumIf(bad, policy_type = 'sts'), sumIf(bad, policy_type = 'tlsa')) + sumIf(bad, policy_type NOT IN ('sts', 'tlsa')))
         AS failed_sessions,
-    if(max(trust) = 'dkim-aligned', successful_sessions + failed_sessions, 0) AS verified_sessions
+    toFloat64(greatest(sumIf(ok, policy_type = 'sts' AND is_verified), sumIf(ok, policy_type = 'tlsa' AND is_verified))
+        + sumIf(ok, policy_type NOT IN ('sts', 'tlsa') AND is_verified)
+        + greatest(sumIf(bad, policy_type = 'sts' AND is_verified), sumIf(bad, policy_type = 'tlsa' AND is_verified))
+        + sumIf(bad, policy_type NOT IN ('sts', 'tlsa') AND is_verified)) AS verified_sessions
 FROM
 (
     SELECT
@@ -57,7 +60,7 @@ FROM
         report_group,
         document,
         policy_type,
-        trust,
+        trust = 'dkim-aligned' AS is_verified,
         received_at AS receipt,
         lowerUTF8(trimBoth(organization)) AS reporter_key,
         trimBoth(organization) AS reporter_spelling,
