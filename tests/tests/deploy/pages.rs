@@ -103,3 +103,64 @@ fn every_command_of_the_pages_is_one_that_the_program_has() {
     assert!(count > 10, "only {count} commands were found");
     assert_eq!(wrong, Vec::<String>::new());
 }
+
+/// Pages whose blocks a test runs: `e2e quickstart`, `e2e clients`, `deploy runbook`, which leaves out what is marked in the page.
+const RUN: [&str; 3] = ["docs/quickstart.md", "docs/clients.md", "docs/runbook.md"];
+/// What begins a sentence of a page whose commands no test runs, and says what they need.
+const NOT_RUN: &str = "No test runs the commands of this page";
+/// Programs beside `tlsrpt` and `make` that pages call.
+const OTHERS: [&str; 14] = [
+    "apt-get",
+    "clickhouse-client",
+    "curl",
+    "dig",
+    "docker",
+    "helm",
+    "install",
+    "journalctl",
+    "kafka-topics.sh",
+    "kubectl",
+    "mv",
+    "openssl",
+    "runuser",
+    "systemctl",
+];
+
+/// The lines of a page that are code: indented, or between fences for the shell.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    let mut fence = None;
+    text.lines().filter_map(move |line| {
+        if let Some(language) = line.strip_prefix("```") {
+            fence = fence.is_none().then_some(language);
+            return None;
+        }
+        let is_code = fence.map_or_else(|| line.starts_with("    "), |language| language == "sh");
+        is_code.then_some(line.trim())
+    })
+}
+
+#[test]
+fn every_other_command_of_the_pages_is_run_by_a_test_or_its_page_says_what_it_needs() {
+    let makefile = fs::read_to_string(Path::new(ROOT).join("Makefile")).unwrap();
+    let (mut wrong, mut others) = (Vec::new(), 0);
+    for (path, text) in pages() {
+        let is_told = RUN.iter().any(|page| path == Path::new(page)) || text.contains(NOT_RUN);
+        for line in code(&text) {
+            let mut words = line.split_whitespace();
+            match words.next() {
+                Some("make") if !words.next().is_some_and(|target| makefile.contains(&format!("\n{target}:"))) => {
+                    wrong.push(format!("{}: no such target: {line}", path.display()));
+                }
+                Some(program) if OTHERS.contains(&program) => {
+                    others += 1;
+                    if !is_told {
+                        wrong.push(format!("{}: {line}", path.display()));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(others > 10, "only {others} commands were found");
+    assert_eq!(wrong, Vec::<String>::new(), "let a test run them, or write {NOT_RUN:?} and what they need");
+}
