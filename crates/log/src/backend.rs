@@ -42,7 +42,8 @@ pub trait Log: Send + Sync {
     async fn lag(&self, topic: &str, group: &str) -> Result<Lag, LogError>;
 
     /// When the log took the oldest record that can still be read, over all partitions, in milliseconds since 1970; none when there is
-    /// no record to read. Never later than it is: what was appended before is gone for every reader.
+    /// no record to read. Never later than it is: what was appended before is gone for every reader, and with the embedded log from the
+    /// disk too, of whichever topic it was.
     async fn oldest(&self, topic: &str) -> Result<Option<i64>, LogError>;
 }
 

@@ -48,10 +48,10 @@ async fn a_trace_from_outside_is_linked_and_not_gone_on_with() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_an_endpoint_there_is_no_header_no_span_and_no_metric_of_it() {
+async fn without_an_endpoint_there_is_no_header_and_no_span_and_none_is_lost() {
     let service = Setup::new().variable("TLSRPT_OTLP__SAMPLE_RATIO", "1.0").start().await;
     ask_from_outside(&service).await;
-    assert!(!service.operations().get("/metrics").await.text().contains("tlsrpt_otlp"));
+    assert!(service.operations().get("/metrics").await.text().contains("tlsrpt_otlp_dropped_spans_total 0\n"));
     let loud = |line: &String| line.contains("OTLP") || line.contains("trace_id");
     assert!(!service.log().all().iter().any(loud), "{:?}", service.log().all());
     service.finish().await;

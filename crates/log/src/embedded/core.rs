@@ -18,6 +18,7 @@ use super::{
     queue::{Answer, Queue, Request},
     stats::Counters,
     topic_state::TopicState,
+    turnover::Dropped,
 };
 use crate::error::LogError;
 
@@ -29,6 +30,8 @@ pub(super) struct Core {
     pub(super) counters: Counters,
     /// Copies under way, for which retention waits; held while it runs.
     pub(super) retention_holds: Mutex<usize>,
+    /// What retention dropped and the journal may still hold.
+    pub(super) dropped: Mutex<Dropped>,
     engine: RwLock<EngineSlot>,
     closed: AtomicBool,
     finished: Mutex<bool>,
@@ -49,6 +52,7 @@ impl Core {
             topics: RwLock::default(),
             counters: Counters::default(),
             retention_holds: Mutex::new(0),
+            dropped: Mutex::default(),
             engine: RwLock::new(EngineSlot::Open(engine)),
             closed: AtomicBool::new(false),
             finished: Mutex::new(false),

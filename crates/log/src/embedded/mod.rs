@@ -240,6 +240,7 @@ impl Log for EmbeddedLog {
             let at = read::appended_at_ms(self.handle.core(), &topic, index, partition.start()).await.map_err(failed)?;
             oldest = oldest.into_iter().chain(at).min();
         }
-        Ok(oldest)
+        // Looked at last: what was dropped meanwhile is in it before it cannot be read.
+        Ok(oldest.into_iter().chain(self.handle.core().dropped.lock().oldest_ms()).min())
     }
 }

@@ -56,7 +56,6 @@ pub(super) fn run(core: &Core, engine: &Engine, now_ms: i64) -> Result<(), fjall
         return Ok(());
     }
     let topics: Vec<Arc<TopicState>> = core.topics.read().values().cloned().collect();
-    let mut outlived_ms: Option<i64> = None;
     for topic in topics {
         let Cleanup::Delete { age_max, .. } = *topic.cleanup.read() else { continue };
         for (index, partition) in topic.indexed() {
@@ -71,7 +70,8 @@ pub(super) fn run(core: &Core, engine: &Engine, now_ms: i64) -> Result<(), fjall
                 break;
             }
             if is_outlived {
-                outlived_ms = outlived_ms.max(Some(oldest.appended_last_at_ms));
+                // Told before it cannot be read any more: at no moment does it look gone and is on disk.
+                core.dropped.lock().add(oldest.appended_first_at_ms, oldest.appended_last_at_ms);
             }
             engine.drop_segment(&topic.name, oldest.partition, oldest.base)?;
             if let Some(partition) = topic.partition(oldest.partition) {
@@ -79,13 +79,18 @@ pub(super) fn run(core: &Core, engine: &Engine, now_ms: i64) -> Result<(), fjall
             }
         }
     }
-    turnover::turn_over_when_due(engine, &core.config.dir, outlived_ms, now_ms)
+    // Not under the lock: this takes a while, and nobody else adds to it.
+    let mut dropped = *core.dropped.lock();
+    turnover::turn_over_when_due(engine, &core.config.dir, &mut dropped, now_ms)?;
+    *core.dropped.lock() = dropped;
+    Ok(())
 }
 
 struct Droppable {
     partition: u32,
     base: u64,
     next: u64,
+    appended_first_at_ms: i64,
     appended_last_at_ms: i64,
 }
 
@@ -98,8 +103,10 @@ fn oldest_droppable(engine: &Engine, topic: &TopicState) -> Option<Droppable> {
         // The last one is being written to.
         let (&base, segment) = segments.iter().next().filter(|_| segments.len() > 1)?;
         let committed = groups.values().map(|group| group.committed(partition)).min().unwrap_or(u64::MAX);
-        let appended_last_at_ms = segment.appended_last_at_ms.unwrap_or(0);
-        (committed >= segment.next).then_some(Droppable { partition, base, next: segment.next, appended_last_at_ms })
+        let [appended_first_at_ms, appended_last_at_ms] =
+            [segment.appended_first_at_ms, segment.appended_last_at_ms].map(|at_ms| at_ms.unwrap_or(0));
+        let next = segment.next;
+        (committed >= next).then_some(Droppable { partition, base, next, appended_first_at_ms, appended_last_at_ms })
     });
     heads.min_by_key(|head| head.appended_last_at_ms)
 }

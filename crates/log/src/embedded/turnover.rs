@@ -26,14 +26,45 @@ const FILLER_BYTES: usize = 1 << 20;
 /// Oldest journal.
 const JOURNAL_AGE_MAX_MS: i64 = 7 * 86_400_000;
 const FILLER: &str = "filler";
-/// Longest wait for the engine to seal the journal; after it the next drop tries again.
+/// Longest wait for the engine to seal the journal; after it the next turn tries again.
 const SEAL_PATIENCE: Duration = Duration::from_secs(5);
 const SEAL_PAUSE: Duration = Duration::from_millis(2);
 
-/// Turns the journal over when one may hold a record that was appended at `dropped_ms`, or is too old. Blocking: a second at most, as
-/// a rule.
-pub(super) fn turn_over_when_due(engine: &Engine, dir: &Path, dropped_ms: Option<i64>, now_ms: i64) -> Result<(), fjall::Error> {
-    let Some(newest) = newest_if_due(dir, dropped_ms, now_ms)? else { return Ok(()) };
+/// Records that were dropped by their age, and which a journal may still hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Dropped {
+    /// When the oldest and the newest of them were appended, milliseconds since 1970; none when no journal holds any.
+    appended_ms: Option<(i64, i64)>,
+    /// The newest journal that may hold them, once it is sealed and all in it has been moved on.
+    sealed: Option<u64>,
+}
+
+impl Dropped {
+    /// Takes in records that were appended from `first_ms` to `last_ms`.
+    pub(super) fn add(&mut self, first_ms: i64, last_ms: i64) {
+        let (first, last) = self.appended_ms.unwrap_or((first_ms, last_ms));
+        *self = Self { appended_ms: Some((first.min(first_ms), last.max(last_ms))), sealed: None };
+    }
+
+    /// When the oldest of them was appended.
+    pub(super) fn oldest_ms(&self) -> Option<i64> {
+        self.appended_ms.map(|(first, _)| first)
+    }
+}
+
+/// Turns the journal over when one may hold what was dropped, or is too old, and forgets what is gone from the disk. The engine removes
+/// a journal by itself once nothing keeps it, so that is seen in a later turn. Blocking: a second at most, as a rule.
+pub(super) fn turn_over_when_due(engine: &Engine, dir: &Path, dropped: &mut Dropped, now_ms: i64) -> Result<(), fjall::Error> {
+    if let Some(sealed) = dropped.sealed {
+        if journals(dir)?.into_iter().all(|(id, _)| id > sealed) {
+            *dropped = Dropped::default();
+        }
+        return Ok(());
+    }
+    let Some(newest) = newest_if_due(dir, dropped.appended_ms.map(|(_, last)| last), now_ms)? else {
+        *dropped = Dropped::default();
+        return Ok(());
+    };
     // Without room it has to wait, as appends do.
     if headroom::check(dir).is_err() {
         return Ok(());
@@ -45,8 +76,10 @@ pub(super) fn turn_over_when_due(engine: &Engine, dir: &Path, dropped_ms: Option
     }
     filler.rotate_memtable()?;
     let began = Instant::now();
-    while journals(dir)?.into_iter().all(|(id, _)| id <= newest) && began.elapsed() < SEAL_PATIENCE {
+    let mut is_sealed = false;
+    while !is_sealed && began.elapsed() < SEAL_PATIENCE {
         thread::sleep(SEAL_PAUSE);
+        is_sealed = journals(dir)?.into_iter().any(|(id, _)| id > newest);
     }
     // Whatever keeps a sealed journal is moved on, so nothing keeps it any longer.
     for keyspace in keyspaces(engine) {
@@ -57,7 +90,9 @@ pub(super) fn turn_over_when_due(engine: &Engine, dir: &Path, dropped_ms: Option
             keyspace.major_compact()?;
         }
     }
-    engine.db.delete_keyspace(filler)
+    engine.db.delete_keyspace(filler)?;
+    dropped.sealed = is_sealed.then_some(newest);
+    Ok(())
 }
 
 /// The newest journal's number, when one of them is due. One that does not tell when it was begun may hold whatever was dropped.
