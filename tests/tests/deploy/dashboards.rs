@@ -140,7 +140,6 @@ async fn every_panel_shows_rows_of_real_data_and_the_numbers_of_the_api() {
     let watched = Watched::start().await.with_demo().await;
     let (acme, demo) = (watched.key("acme").await, watched.key("demo").await);
     let prometheus = watched.prometheus(&[("acme", &acme), ("demo", &demo)]).await;
-    traffic(&watched, &demo).await;
     let sources = Sources { clickhouse: watched.asked_by(USER, PASSWORD), prometheus };
 
     for (tenant, key, domain) in [("acme", &acme, "acme.example"), ("demo", &demo, "demo-news.example")] {
@@ -148,6 +147,8 @@ async fn every_panel_shows_rows_of_real_data_and_the_numbers_of_the_api() {
     }
     trust_narrows(&watched, &sources, &acme).await;
     no_value_of_a_variable_ends_its_text(&sources).await;
+    // After the comparison: a panel shows so many rows, and the API all.
+    traffic(&watched, &demo).await;
 
     let looked_at = chosen("demo", "demo-bank.example");
     let results = all_panels(&sources, &looked_at).await;
