@@ -15,6 +15,11 @@ def rate(metric, by):
     return f'sum by ({by}) (rate({metric}{{job="tlsrpt"}}[$__rate_interval]))'
 
 
+def happening(metric, by):
+    """So many a second, without what does not happen: every reason has a series from the start, and most stay at 0."""
+    return f"{rate(metric, by)} > 0"
+
+
 def quantiles(metric, by=""):
     """The median and the slowest of a hundred of a histogram."""
     labels = f"le, {by}" if by else "le"
@@ -46,7 +51,7 @@ INGEST = [
     lines("Submissions received", prom(rate("tlsrpt_edge_received_total", "channel"), "{{channel}}"), about="Of which the payload came in whole", unit="reqps"),
     lines("Submissions acknowledged", prom(rate("tlsrpt_edge_acknowledged_total", "channel"), "{{channel}}"), about="Which the log, or the spool, holds durably", unit="reqps",
           runbook="tlsrptnoreports"),
-    lines("Refused", prom(rate("tlsrpt_edge_refused_total", "channel, reason"), "{{channel}} {{reason}}"), about="Requests and connections refused, by reason", unit="reqps",
+    lines("Refused", prom(happening("tlsrpt_edge_refused_total", "channel, reason"), "{{channel}} {{reason}}"), about="Requests and connections refused, by reason", unit="reqps",
           noValue="none", runbook="tlsrptedgerefusing"),
     lines("Time to acknowledge", quantiles("tlsrpt_edge_ack_seconds"), about="From handing a submission to the log until the log, or the spool, answered", unit="s"),
     lines("Payload received", prom(rate("tlsrpt_edge_received_bytes_total", "channel"), "{{channel}}"), about="Bytes of payloads", unit="Bps"),
@@ -61,7 +66,7 @@ PIPELINE = [
     lines("Receipt to queryable", quantiles("tlsrpt_writer_receipt_to_queryable_seconds"), about="From the receipt of a submission until a tenant sees it", unit="s",
           runbook="tlsrptnotfresh"),
     lines("Outcomes", prom(rate("tlsrpt_normalizer_submissions_total", "outcome"), "{{outcome}}"), about="Submissions that the normalizers worked on, redeliveries included", unit="reqps"),
-    lines("Rejects", prom(rate("tlsrpt_normalizer_rejects_total", "reason"), "{{reason}}"), about="Submissions in which nothing can be counted, by reason", unit="reqps", noValue="none",
+    lines("Rejects", prom(happening("tlsrpt_normalizer_rejects_total", "reason"), "{{reason}}"), about="Submissions in which nothing can be counted, by reason", unit="reqps", noValue="none",
           runbook="tlsrptrejectsrising"),
     lines("Append to the log", quantiles("tlsrpt_log_append_seconds", "topic"), about="Until an append is durable, by topic", unit="s", runbook="tlsrptappendslow"),
     lines("Insert into the database", quantiles("tlsrpt_writer_insert_seconds"), about="Inserts that the database acknowledged", unit="s"),
