@@ -1,8 +1,10 @@
 """One domain, day by day."""
 
-from panels import BLUE, GREEN, ORANGE, RED, TRUST, YELLOW, colored, dashboard, field, lines, listed, prom, sql, stat, steps, table
-from tenant import RATE, SUCCESS_AND_FAILURE, TENANTS
+from panels import BLUE, GREEN, RED, TRUST, YELLOW, dashboard, field, lines, listed, prom, sql, stat, steps, table
+from sessions import RATE, failures_by_day, failures_by_mail_server, failures_by_network, headlines, sessions_by_day
+from tenant import TENANTS
 
+WHERE = "@tenant AND @domain"
 DOMAINS = """
 SELECT DISTINCT domain
 FROM counted_reports(from = toDate(now() - INTERVAL 400 DAY), to = toDate(now()), trust = [])
@@ -12,18 +14,7 @@ LIMIT 10000"""
 STATE = 'sum by (state) (tlsrpt_tenant_readiness{tenant="$tenant", domain="$domain"})'
 DAY_SECONDS = 86400
 
-
-def one(expression):
-    """A figure over all of the domain's sessions."""
-    return sql(f"SELECT {expression} FROM counted_sessions(@period) WHERE @tenant AND @domain LIMIT 1")
-
-
-HEADLINES = [
-    stat("Sessions", one("sum(successful_sessions) + sum(failed_sessions) AS sessions"), about="All sessions, by the counting rule", color={"mode": "fixed", "fixedColor": BLUE}),
-    stat("Failed sessions", one("sum(failed_sessions) AS failed"), about="Failed sessions, by the counting rule", thresholds=steps(GREEN, (1, ORANGE))),
-    stat("Failure rate", one("if(sum(successful_sessions + failed_sessions) = 0, 0, sum(failed_sessions) / sum(successful_sessions + failed_sessions)) AS rate"),
-         about="Failed sessions of all sessions", unit="percentunit", decimals=2, thresholds=RATE),
-    stat("Reports", one("toFloat64(uniqExactArray(documents)) AS reports"), about="Report documents", color={"mode": "fixed", "fixedColor": BLUE}),
+HEADLINES = headlines(WHERE) + [
     stat("Newest reported day", sql("""
 SELECT if(count() = 0, NULL, toFloat64(greatest(dateDiff('second', toDateTime(max(day) + 1, 'UTC'), now('UTC')), 0))) AS age
 FROM counted_sessions(@period)
@@ -35,21 +26,8 @@ LIMIT 1"""), about="Since the end of the newest reported day in the period: most
 ]
 
 BY_DAY = [
-    lines("Sessions by day", sql("""
-SELECT toDateTime(day, 'UTC') AS time, sum(successful_sessions) AS successful, sum(failed_sessions) AS failed
-FROM counted_sessions(@period)
-WHERE @tenant AND @domain
-GROUP BY time
-ORDER BY time
-LIMIT 10000""", series=True), 12, about="By reported UTC day", bars=True, stacked=True, overrides=SUCCESS_AND_FAILURE),
-    lines("Failures by type and day", sql("""
-SELECT toDateTime(day, 'UTC') AS time, dimensions[1] AS type, sum(failed_sessions) AS failed
-FROM counted_failures(@period, by = ['result_type'])
-WHERE @tenant AND @domain
-GROUP BY time, type
-ORDER BY time, type
-LIMIT 10000""", series=True), 12, about="Failed sessions of failure details (RFC 8460 4.3), by reported UTC day", bars=True, stacked=True,
-          displayName="${__field.labels.type}"),
+    sessions_by_day(WHERE),
+    failures_by_day(WHERE),
     lines("Policy modes seen", sql("""
 SELECT toDateTime(day, 'UTC') AS time,
     multiIf(policy_type = 'no-policy-found', 'no policy', policy_type = 'tlsa', 'DANE', policy_mode = '', 'unknown', concat('MTA-STS ', toString(policy_mode))) AS policy,
@@ -70,20 +48,8 @@ LIMIT 10000""", series=True), 12, about="Organisations and report documents by r
 ]
 
 WHERE_IT_FAILS = [
-    table("Failures by mail server", sql("""
-SELECT dimensions[1] AS `mail server`, dimensions[2] AS type, sum(failed_sessions) AS failed, min(day) AS `first day`, max(day) AS `last day`
-FROM counted_failures(@period, by = ['receiving_mx', 'result_type'])
-WHERE @tenant AND @domain
-GROUP BY `mail server`, type
-ORDER BY failed DESC, `mail server`, type
-LIMIT 100"""), 12, about="Which receiving mail servers failed, and how; empty where the reports do not tell"),
-    table("Failures by sending network", sql("""
-SELECT dimensions[1] AS network, argMax(reporter_name, day) AS organisation, sum(failed_sessions) AS failed, max(day) AS `last day`
-FROM counted_failures(@period, by = ['sending_net'])
-WHERE @tenant AND @domain
-GROUP BY network, reporter
-ORDER BY failed DESC, network
-LIMIT 100"""), 12, about="From where the failed sessions came: the /24 or /48 of the sending address"),
+    failures_by_mail_server(WHERE, 12),
+    failures_by_network(WHERE),
 ]
 
 WHO_REPORTS = [

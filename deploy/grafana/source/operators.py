@@ -1,7 +1,7 @@
 """The operator's: whether the pipeline is well, and who weighs on it."""
 
-from panels import BLUE, GREEN, ORANGE, RED, TRUST, YELLOW, bars, constant, dashboard, field, lines, linked, prom, sql, stat, steps, table
-from tenant import RATE, SUCCESS_AND_FAILURE
+from panels import BLUE, GREEN, RED, TRUST, YELLOW, bars, constant, dashboard, field, lines, linked, prom, sql, stat, steps, table
+from sessions import RATE, SUCCESS_AND_FAILURE
 
 TENANT = "/d/tlsrpt-tenant/?var-tenant=${__data.fields.tenant:percentencode}&${__url_time_range}"
 # Where the runbook is: the one place to change it in.
