@@ -1,8 +1,6 @@
 //! A Prometheus and an Alertmanager that watch services by the files of deploy/prometheus.
 
-use std::path::Path;
-
-use crate::{alertmanager::Alertmanager, prometheus::Prometheus};
+use crate::{alertmanager::Alertmanager, prometheus::Prometheus, repository::repository};
 
 /// Both under way. They end with this value.
 pub struct Watch {
@@ -41,7 +39,7 @@ impl Watch {
 
 /// A file of deploy/prometheus.
 fn shipped(name: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/prometheus").join(name)).unwrap()
+    std::fs::read_to_string(repository("deploy/prometheus").join(name)).unwrap()
 }
 
 /// The same text with the waits of a test: an alert waits three seconds (`for`), everything else one. Expressions with their windows and

@@ -4,6 +4,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use parking_lot::Mutex;
 use serde::Serialize;
+use tlsrpt_telemetry::chain;
 
 use crate::{
     error::BackupError,
@@ -196,9 +197,4 @@ impl Backups {
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         Ok(names.filter(|name| !name.contains('.') && dir.join(name).join(crate::MANIFEST_FILE).is_file()).collect())
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

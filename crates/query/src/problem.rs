@@ -9,6 +9,7 @@ use axum::{
 use serde::Serialize;
 use tlsrpt_registry::CommandError;
 use tlsrpt_store::StoreError;
+pub(crate) use tlsrpt_telemetry::chain;
 use utoipa::{
     ToSchema,
     openapi::{Object, ObjectBuilder, Type},
@@ -220,11 +221,6 @@ impl Problem {
 /// A text of the asker's as an answer repeats it: bounded, without control characters.
 pub(crate) fn echo(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(ECHO_MAX_CHARS).collect()
-}
-
-/// An error and what caused it, in one line.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 impl From<StoreError> for Problem {

@@ -6,6 +6,7 @@
 //! Invariants: nothing secret is logged or shown; the operations endpoint changes nothing.
 
 mod backoff;
+mod chain;
 mod gauges;
 mod health;
 pub mod logs;
@@ -13,6 +14,7 @@ pub mod ops;
 pub mod otlp;
 
 pub use backoff::Backoff;
+pub use chain::chain;
 pub use gauges::register_gauges;
 pub use health::{Dependency, Health};
 /// The metrics library, so that every crate uses one version.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::repository;
+
 /// A dashboard.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Dashboard {
@@ -77,7 +79,7 @@ pub struct Target {
 impl Dashboard {
     /// Where the dashboards are.
     pub fn directory() -> PathBuf {
-        PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/grafana/dashboards"))
+        repository("deploy/grafana/dashboards")
     }
 
     /// The dashboard in the file of this name.

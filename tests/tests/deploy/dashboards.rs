@@ -15,7 +15,7 @@ use tlsrpt_report::{Day, UnixMillis};
 use tlsrpt_tests::{
     Encoding, Generator, Size, caught_up, go_program,
     grafana::{Chosen, Dashboard, Frame, Panel, Sources},
-    until,
+    repository, until,
 };
 
 use crate::watched::{PASSWORD, USER, Watched, chosen};
@@ -25,10 +25,6 @@ const PAGE: &str = include_str!("../../../docs/grafana.md");
 const RUNBOOK: &str = include_str!("../../../docs/runbook.md");
 /// A metric that has no series where the log is embedded: there is no spool then.
 const WITHOUT_SERIES: &str = "tlsrpt_edge_spool_limit_bytes";
-
-fn repository(path: &str) -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path)
-}
 
 fn python(script: &str, arguments: &[&Path]) {
     let ran = Command::new("python3").arg(repository(script)).args(arguments).output().unwrap();

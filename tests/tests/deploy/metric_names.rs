@@ -1,13 +1,11 @@
 //! Every metric and label that a rule or a dashboard names is one that the service has.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use tlsrpt_tests::repository;
 
-use crate::rules::{RULES, read, repository};
+use crate::rules::{RULES, read};
 
 /// Labels that a scrape adds (deploy/prometheus/prometheus.yml) or that every histogram has.
 const OF_EVERY_SERIES: [&str; 5] = ["job", "instance", "role", "tenant", "le"];
@@ -104,7 +102,7 @@ fn rules_and_dashboards_name_no_metric_and_no_label_that_the_service_does_not_ha
         assert!(named(&expressions).len() > 10, "{file}");
         missing.extend(unknown(&known, file, &expressions));
     }
-    let dashboards = repository().join("deploy/grafana/dashboards");
+    let dashboards = repository("deploy/grafana/dashboards");
     for entry in std::fs::read_dir(dashboards).into_iter().flatten() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "json") {
@@ -124,5 +122,5 @@ fn a_metric_or_a_label_that_is_not_there_is_seen() {
     assert_eq!(unknown(&known, "here", "tlsrpt_edge_recieved_total"), ["here: no metric tlsrpt_edge_recieved_total"]);
     let wrong = unknown(&known, "here", r#"tlsrpt_edge_received_total{reason=~"a|b"}"#);
     assert_eq!(wrong, ["here: tlsrpt_edge_received_total has no label reason"]);
-    assert!(Path::new(&repository()).join("Cargo.toml").is_file());
+    assert!(repository("Cargo.toml").is_file());
 }

@@ -6,17 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tlsrpt_tests::program;
+use tlsrpt_tests::{program, repository};
 
-/// The repository.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const DIRECTORIES: [&str; 4] = ["", "docs", "deploy", "helm/tlsrpt"];
 
 /// Every page by its path, as it is from the repository.
 fn pages() -> BTreeMap<PathBuf, String> {
     let mut pages = BTreeMap::new();
     for directory in DIRECTORIES {
-        let Ok(entries) = fs::read_dir(Path::new(ROOT).join(directory)) else { continue };
+        let Ok(entries) = fs::read_dir(repository(directory)) else { continue };
         for path in entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|ending| ending == "md")) {
             let text = fs::read_to_string(&path).unwrap();
             pages.insert(Path::new(directory).join(path.file_name().unwrap()), text);
@@ -58,7 +56,7 @@ fn every_link_of_the_pages_leads_to_a_file_and_a_heading_that_are_there() {
             let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
             let directory = path.parent().unwrap();
             let there = if file.is_empty() { path.clone() } else { directory.join(file) };
-            let there = Path::new(ROOT).join(there);
+            let there = repository("").join(there);
             let leads =
                 there.exists() && (anchor.is_empty() || anchors(&fs::read_to_string(&there).unwrap()).iter().any(|one| one == anchor));
             if !leads {
@@ -141,7 +139,7 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn every_other_command_of_the_pages_is_run_by_a_test_or_its_page_says_what_it_needs() {
-    let makefile = fs::read_to_string(Path::new(ROOT).join("Makefile")).unwrap();
+    let makefile = fs::read_to_string(repository("Makefile")).unwrap();
     let (mut wrong, mut others) = (Vec::new(), 0);
     for (path, text) in pages() {
         let is_told = RUN.iter().any(|page| path == Path::new(page)) || text.contains(NOT_RUN);

@@ -1,11 +1,8 @@
 //! Prometheus and Alertmanager take the configuration and the rules, and each alert does what it says.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use tlsrpt_tests::{alertmanager_tool, promtool};
+use tlsrpt_tests::{alertmanager_tool, promtool, repository};
 
 /// The rule files.
 pub(crate) const RULES: [&str; 2] = ["deploy/prometheus/recording.yaml", "deploy/prometheus/alerts.yaml"];
@@ -13,14 +10,9 @@ pub(crate) const RULES: [&str; 2] = ["deploy/prometheus/recording.yaml", "deploy
 /// The unit tests of the alerts, by how long what they look at takes.
 const TESTS: [&str; 3] = ["minutes.yaml", "days.yaml", "weeks.yaml"];
 
-/// The root of the repository.
-pub(crate) fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
 /// A text file of the repository.
 pub(crate) fn read(path: &str) -> String {
-    std::fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    std::fs::read_to_string(repository(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// One alert of alerts.yaml: its lines.
@@ -36,7 +28,7 @@ fn unit_tests(name: &str) -> String {
 
 /// Runs a tool in the repository's root; it must find nothing wrong.
 fn check(mut tool: std::process::Command, arguments: &[&str]) {
-    let output = tool.current_dir(repository()).args(arguments).output().unwrap();
+    let output = tool.current_dir(repository("")).args(arguments).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {said}");
 }

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 use tlsrpt_fetched::{cache_directory, version};
-use tlsrpt_tests::{binary, program};
+use tlsrpt_tests::{binary, program, repository};
 
 /// What `scripts/fetch-systemd` fetches.
 const PACKAGE: &str = include_str!("../../../scripts/systemd/package");
@@ -17,7 +17,7 @@ const PACKAGE: &str = include_str!("../../../scripts/systemd/package");
 const EXPOSURE_MAX: &str = "20";
 
 fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/systemd")
+    repository("deploy/systemd")
 }
 
 fn files(extension: &str) -> Vec<PathBuf> {

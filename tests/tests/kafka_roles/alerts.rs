@@ -1,9 +1,9 @@
 //! A real Prometheus scrapes the roles, by the rules that are shipped, and a real Alertmanager tells what is wrong.
 
-use std::{io::Write as _, path::Path, process::Stdio};
+use std::{io::Write as _, process::Stdio};
 
 use serde_json::Value;
-use tlsrpt_tests::{Encoding, Generator, Service, Size, Watch, promtool, settled};
+use tlsrpt_tests::{Encoding, Generator, Service, Size, Watch, promtool, repository, settled};
 
 use crate::parts::{Database, Kafka, Roles, broker};
 
@@ -29,7 +29,7 @@ async fn scraped(service: &Service) -> String {
 
 /// The table of all metrics.
 fn page() -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md")).unwrap()
+    std::fs::read_to_string(repository("docs/metrics.md")).unwrap()
 }
 
 /// Its rows: name, and the roles that show it.

@@ -20,6 +20,7 @@ use tonic::{
 };
 
 use super::config::{OtlpConfig, OtlpError, OtlpProtocol};
+use crate::chain;
 
 /// Most that is repeated of what a receiver says.
 const SHOWN_MAX_CHARS: usize = 200;
@@ -175,17 +176,6 @@ fn of_status(status: &Status) -> SendError {
 fn chain_of_status(status: &Status) -> String {
     use std::error::Error as _;
     status.source().map_or_else(|| status.message().to_owned(), chain)
-}
-
-/// An error with its causes.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 fn http_client() -> Result<reqwest::Client, OtlpError> {

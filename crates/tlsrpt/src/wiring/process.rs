@@ -7,7 +7,7 @@ use tlsrpt_log::{ConsumeError, EmbeddedLog, Log, LogError, Metered, Topic};
 use tlsrpt_registry::{Registry, RegistryError};
 use tlsrpt_store::{Store, StoreError};
 use tlsrpt_telemetry::{
-    Backoff, Dependency, Health, logs, ops,
+    Backoff, Dependency, Health, chain, logs, ops,
     otlp::{Otlp, Tracer},
     prometheus,
 };
@@ -222,15 +222,4 @@ impl Process<'_> {
         };
         self.roles.meanwhile(work).await.transpose()
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

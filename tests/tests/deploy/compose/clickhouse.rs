@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tlsrpt_fetched::{cache_directory, set, version};
 use tlsrpt_store::{Store, StoreConfig};
+use tlsrpt_tests::repository;
 
-use super::{checkout, secrets};
+use super::secrets;
 
 const LOCK: &str = include_str!("../../../../scripts/libchdb.lock");
 const ENGINE: &str = include_str!("engine.py");
@@ -36,8 +37,8 @@ impl Server {
         let default = "<default><password/><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota></default>";
         let own = format!("<clickhouse><profiles><default/></profiles><quotas><default/></quotas><users>{default}</users></clickhouse>");
         fs::write(&users, own).unwrap();
-        fs::copy(checkout("deploy/clickhouse/config.xml"), dir.path().join("config.d/tlsrpt.xml")).unwrap();
-        fs::copy(checkout("deploy/clickhouse/users.xml"), dir.path().join("users.d/tlsrpt.xml")).unwrap();
+        fs::copy(repository("deploy/clickhouse/config.xml"), dir.path().join("config.d/tlsrpt.xml")).unwrap();
+        fs::copy(repository("deploy/clickhouse/users.xml"), dir.path().join("users.d/tlsrpt.xml")).unwrap();
         fs::copy(made.path().join("clickhouse-passwords.xml"), dir.path().join("users.d/tlsrpt-passwords.xml")).unwrap();
         Self(dir)
     }
@@ -77,7 +78,7 @@ impl Server {
 
 /// The grants of a user in the file that compose mounts.
 fn grants(user: &str) -> Vec<String> {
-    let file = fs::read_to_string(checkout("deploy/clickhouse/users.xml")).unwrap();
+    let file = fs::read_to_string(repository("deploy/clickhouse/users.xml")).unwrap();
     let (_, own) = file.split_once(&format!("<{user}>")).unwrap_or_else(|| panic!("no {user}"));
     let (own, _) = own.split_once(&format!("</{user}>")).unwrap();
     own.split("<query>").skip(1).map(|one| one.split("</query>").next().unwrap().to_owned()).collect()
@@ -138,7 +139,7 @@ fn the_server_takes_the_files_and_knows_these_users_by_a_password_and_nobody_els
     let users = server.run(&all(), &asked).remove(0).unwrap();
     let expected = ["migrate", "query", "readonly", "writer"].map(|user| format!("tlsrpt_{user}\tsha256_password\n")).concat();
     assert_eq!(users, expected);
-    let file = fs::read_to_string(checkout("deploy/clickhouse/users.xml")).unwrap();
+    let file = fs::read_to_string(repository("deploy/clickhouse/users.xml")).unwrap();
     assert!(file.contains("<default remove=\"remove\"/>"), "who needs no password is removed");
 }
 
@@ -222,7 +223,7 @@ fn whoever_looks_by_grafana_sees_figures_and_neither_payloads_nor_what_mails_say
             "INSERT INTO tlsrpt.reports (tenant) VALUES ('a')",
         ],
     );
-    let file = fs::read_to_string(checkout("deploy/clickhouse/users.xml")).unwrap();
+    let file = fs::read_to_string(repository("deploy/clickhouse/users.xml")).unwrap();
     let (_, own) = file.split_once("<tlsrpt_readonly>\n            <networks>").unwrap();
     assert!(own.split("</tlsrpt_readonly>").next().unwrap().contains("<profile>tlsrpt_bounded</profile>"), "its questions have limits");
 }

@@ -4,9 +4,9 @@ use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 use serde_json::{Value, json};
 use tlsrpt_fetched::{cache_directory, version};
-use tlsrpt_tests::{schemas::faults_of_compose, yaml::document};
+use tlsrpt_tests::{repository, schemas::faults_of_compose, yaml::document};
 
-use super::{OURS, checkout, compose, secrets, services};
+use super::{OURS, compose, secrets, services};
 
 /// What `scripts/fetch-prometheus` fetches.
 const PROMETHEUS: &str = include_str!("../../../../scripts/prometheus/package");
@@ -82,7 +82,7 @@ fn whatever_can_tell_its_health_is_asked_and_whoever_needs_it_waits() {
 fn every_file_that_is_mounted_is_there_or_made_by_make_secrets() {
     let (file, made) = (compose(), secrets());
     let exists = |place: &str| {
-        let path = place.strip_prefix("./secrets/").map_or_else(|| checkout("deploy").join(place), |name| made.path().join(name));
+        let path = place.strip_prefix("./secrets/").map_or_else(|| repository("deploy").join(place), |name| made.path().join(name));
         assert!(path.exists(), "{}", path.display());
     };
     for kind in ["configs", "secrets"] {
@@ -130,7 +130,7 @@ fn prometheus_takes_its_configuration_with_the_rules_and_scrapes_every_role_unde
     let (_, service) = services().into_iter().find(|(name, _)| name == "prometheus").unwrap();
     let given =
         texts(&service["command"]).into_iter().find_map(|one| one.strip_prefix("--config.file=/etc/prometheus/")).unwrap().to_owned();
-    let path = checkout("deploy/prometheus").join(given);
+    let path = repository("deploy/prometheus").join(given);
     let ran = Command::new(promtool).args(["check", "config"]).arg(&path).output().unwrap();
     assert!(ran.status.success(), "{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
 
@@ -159,18 +159,18 @@ fn secrets_are_made_once_each_at_random_and_nobody_else_on_the_machine_reads_the
         names.push((name, text));
     }
     assert!(names.len() > 5, "{}", names.len());
-    let again = Command::new(checkout("deploy/make-secrets")).arg(one.path()).output().unwrap();
+    let again = Command::new(repository("deploy/make-secrets")).arg(one.path()).output().unwrap();
     assert!(again.status.success());
     for (name, text) in names {
         assert_eq!(fs::read(one.path().join(&name)).unwrap(), text, "{name} is kept");
     }
-    let ignored = fs::read_to_string(checkout("deploy/secrets/.gitignore")).unwrap();
+    let ignored = fs::read_to_string(repository("deploy/secrets/.gitignore")).unwrap();
     assert!(ignored.lines().any(|line| line == "*"), "git must not take them");
 }
 
 #[test]
 fn the_collectors_pipelines_are_made_of_what_it_is_configured_with() {
-    let file = document(&fs::read_to_string(checkout("deploy/otel/collector.yaml")).unwrap());
+    let file = document(&fs::read_to_string(repository("deploy/otel/collector.yaml")).unwrap());
     let (service, mut used) = (&file["service"], Vec::new());
     for (name, pipeline) in service["pipelines"].as_object().unwrap() {
         for kind in ["receivers", "processors", "exporters"] {
@@ -197,14 +197,14 @@ fn grafana_is_given_the_variables_and_the_files_that_it_is_provisioned_by() {
     let secret = fs::read_to_string(secrets().path().join("grafana.env")).unwrap();
     let mut given: Vec<_> = service["environment"].as_object().unwrap().keys().cloned().collect();
     given.extend(secret.lines().map(|line| line.split('=').next().unwrap().to_owned()));
-    let sources = fs::read_to_string(checkout("deploy/grafana/provisioning/datasources/tlsrpt.yaml")).unwrap();
+    let sources = fs::read_to_string(repository("deploy/grafana/provisioning/datasources/tlsrpt.yaml")).unwrap();
     let named: Vec<_> = sources.split("${").skip(1).map(|rest| rest.split('}').next().unwrap()).collect();
     assert!(!named.is_empty() && named.iter().all(|name| given.contains(&(*name).to_owned())), "{named:?} of {given:?}");
-    let users = fs::read_to_string(checkout("deploy/clickhouse/users.xml")).unwrap();
+    let users = fs::read_to_string(repository("deploy/clickhouse/users.xml")).unwrap();
     let user = document(&sources)["datasources"].to_string();
     assert!(user.contains("\"username\":\"tlsrpt_readonly\"") && users.contains("<tlsrpt_readonly>"), "{user}");
 
-    let provider = document(&fs::read_to_string(checkout("deploy/grafana/provisioning/dashboards/tlsrpt.yaml")).unwrap());
+    let provider = document(&fs::read_to_string(repository("deploy/grafana/provisioning/dashboards/tlsrpt.yaml")).unwrap());
     let path = provider["providers"][0]["options"]["path"].as_str().unwrap();
     let mounts = texts(&service["volumes"]);
     assert!(mounts.contains(&&*format!("./grafana/dashboards:{path}:ro")), "{path}: {mounts:?}");

@@ -3,11 +3,12 @@
 use std::{fs, process::Command};
 
 use dockerfile_parser::{Dockerfile, Instruction};
+use tlsrpt_tests::repository;
 
-use super::{checkout, compose};
+use super::compose;
 
 fn dockerfile() -> Dockerfile {
-    let text = fs::read_to_string(checkout("deploy/Dockerfile")).unwrap();
+    let text = fs::read_to_string(repository("deploy/Dockerfile")).unwrap();
     Dockerfile::parse(&text).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -48,7 +49,7 @@ fn bases_are_pinned_by_version_and_can_be_by_digest() {
         assert!(version >= least && !tag.contains("latest"), "{argument}: {default}");
         assert!(tag.contains("bookworm"), "{argument}: {default}: what is built in one is run in another");
     }
-    let toolchain = fs::read_to_string(checkout("Cargo.toml")).unwrap();
+    let toolchain = fs::read_to_string(repository("Cargo.toml")).unwrap();
     let least = toolchain.lines().find_map(|line| line.strip_prefix("rust-version = \"")).unwrap().trim_end_matches('"');
     assert!(file.content.contains(&format!("RUST_IMAGE=rust:{least}.")), "the compiler is the one that the workspace asks for");
 }
@@ -56,7 +57,7 @@ fn bases_are_pinned_by_version_and_can_be_by_digest() {
 #[test]
 fn the_program_is_built_as_make_builds_it_and_runs_as_nobody() {
     let file = dockerfile();
-    let makefile = fs::read_to_string(checkout("Makefile")).unwrap();
+    let makefile = fs::read_to_string(repository("Makefile")).unwrap();
     let build = commands(&file).into_iter().find(|one| one.starts_with("cargo build")).unwrap();
     assert!(makefile.contains(&build.replace("cargo", "$(CARGO)")), "{build}");
     assert!(commands(&file).contains(&"scripts/image-root target/release/tlsrpt /image".to_owned()), "{:?}", commands(&file));
@@ -65,7 +66,7 @@ fn the_program_is_built_as_make_builds_it_and_runs_as_nobody() {
     let ports = words(&file, "EXPOSE");
     assert_eq!(ports, ["8443 2525 8080 9090"]);
     // What the build needs is what scripts/setup installs for it.
-    let setup = fs::read_to_string(checkout("scripts/setup")).unwrap();
+    let setup = fs::read_to_string(repository("scripts/setup")).unwrap();
     let installed = &commands(&file)[0];
     for package in ["g++", "make", "pkg-config", "libssl-dev", "zlib1g-dev"] {
         assert!(installed.contains(package) && setup.contains(package), "{package}: {installed}");
@@ -75,12 +76,12 @@ fn the_program_is_built_as_make_builds_it_and_runs_as_nobody() {
 #[test]
 fn what_is_copied_is_there_and_secrets_and_build_products_are_not() {
     let file = dockerfile();
-    let ignored = fs::read_to_string(checkout(".dockerignore")).unwrap();
+    let ignored = fs::read_to_string(repository(".dockerignore")).unwrap();
     let mut lines = ignored.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     assert_eq!(lines.next(), Some("*"), "everything is left out but what is named");
     let taken: Vec<_> = lines.map(|line| line.strip_prefix('!').unwrap_or_else(|| panic!("{line}"))).collect();
     for path in &taken {
-        assert!(checkout(path).exists(), "{path}");
+        assert!(repository(path).exists(), "{path}");
         assert!(!path.contains("secrets") && !path.contains("target"), "{path}");
     }
     let copies = file.instructions.iter().filter_map(Instruction::as_copy).filter(|copy| copy.flags.is_empty());
@@ -88,7 +89,7 @@ fn what_is_copied_is_there_and_secrets_and_build_products_are_not() {
     assert!(sources.contains(&".".to_owned()), "{sources:?}");
     for source in sources {
         let is_taken = source == "." || taken.iter().any(|path| source.starts_with(path));
-        assert!(is_taken && checkout(&source).exists(), "{source}");
+        assert!(is_taken && repository(&source).exists(), "{source}");
     }
     // What the build reads: the workspace's manifests name these.
     for needed in ["Cargo.toml", "Cargo.lock", "crates", "tests", "scripts", "LICENSE", "deploy/tlsrpt-ready"] {
@@ -99,11 +100,11 @@ fn what_is_copied_is_there_and_secrets_and_build_products_are_not() {
 #[test]
 fn what_is_sent_to_the_build_is_a_whole_workspace() {
     let context = tempfile::TempDir::new().unwrap();
-    let ignored = fs::read_to_string(checkout(".dockerignore")).unwrap();
+    let ignored = fs::read_to_string(repository(".dockerignore")).unwrap();
     for path in ignored.lines().filter_map(|line| line.strip_prefix('!')) {
         let to = context.path().join(path);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
-        let copied = Command::new("cp").arg("-r").arg(checkout(path)).arg(to).status().unwrap();
+        let copied = Command::new("cp").arg("-r").arg(repository(path)).arg(to).status().unwrap();
         assert!(copied.success(), "{path}");
     }
     let arguments = ["metadata", "--format-version=1", "--offline", "--no-deps"];

@@ -5,23 +5,18 @@ mod file;
 mod image;
 mod program;
 
-use std::{path::PathBuf, process::Command};
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tlsrpt_tests::yaml::document;
+use tlsrpt_tests::{repository, yaml::document};
 
 /// The services that are ours, by the command that each runs.
 const OURS: [&str; 5] = ["edge", "normalizer", "writer", "query", "migrate"];
 
-/// A path from the checkout's root.
-fn checkout(path: &str) -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path)
-}
-
 /// The compose file.
 fn compose() -> Value {
-    document(&std::fs::read_to_string(checkout("deploy/compose.yaml")).unwrap())
+    document(&std::fs::read_to_string(repository("deploy/compose.yaml")).unwrap())
 }
 
 /// The services by name.
@@ -32,7 +27,7 @@ fn services() -> Vec<(String, Value)> {
 /// The secrets, as `deploy/make-secrets` makes them.
 fn secrets() -> TempDir {
     let dir = TempDir::new().unwrap();
-    let ran = Command::new(checkout("deploy/make-secrets")).arg(dir.path()).output().unwrap();
+    let ran = Command::new(repository("deploy/make-secrets")).arg(dir.path()).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     dir
 }

@@ -7,9 +7,9 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tlsrpt_tests::{Setup, binary, free_address, program, until};
+use tlsrpt_tests::{Setup, binary, free_address, program, repository, until};
 
-use super::{OURS, checkout, secrets, services};
+use super::{OURS, secrets, services};
 
 /// `tlsrpt config` with the arguments of a service, its files put where the test has them.
 fn config_of(service: &Value, made: &TempDir) -> Output {
@@ -26,7 +26,7 @@ fn config_of(service: &Value, made: &TempDir) -> Output {
             }
             None => {
                 assert_eq!(service["configs"][0]["target"], file);
-                checkout("deploy/tlsrpt.toml")
+                repository("deploy/tlsrpt.toml")
             }
         };
         run.arg("--config").arg(path);
@@ -65,7 +65,7 @@ fn the_program_takes_what_each_service_gives_it() {
 
 /// Runs the health check that the image holds.
 fn ready(endpoints: &[&str]) -> (bool, String) {
-    let ran = Command::new(checkout("deploy/tlsrpt-ready")).args(endpoints).output().unwrap();
+    let ran = Command::new(repository("deploy/tlsrpt-ready")).args(endpoints).output().unwrap();
     (ran.status.success(), String::from_utf8(ran.stderr).unwrap())
 }
 
@@ -105,7 +105,7 @@ async fn the_health_check_tells_a_service_that_is_ready_from_one_that_is_not_and
 fn what_the_image_holds_is_laid_out_and_a_program_with_other_libraries_is_refused() {
     let dir = TempDir::new().unwrap();
     let lay_out = |program: &str| {
-        let ran = Command::new(checkout("scripts/image-root")).arg(program).arg(dir.path()).output().unwrap();
+        let ran = Command::new(repository("scripts/image-root")).arg(program).arg(dir.path()).output().unwrap();
         (ran.status.success(), String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr))
     };
     let (is_done, said) = lay_out(binary().to_str().unwrap());

@@ -19,6 +19,7 @@ use std::{fmt::Write as _, process::ExitCode, time::Duration};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use tlsrpt_telemetry::chain;
 
 use crate::{config::Config, wiring};
 
@@ -191,11 +192,6 @@ fn configuration(config: &Config, role: Role) -> Vec<Finding> {
         return vec![Finding::warn(subject, found, "set mail_hosts (--mail-host) to the host part of the reporting addresses")];
     }
     vec![Finding::ok(subject, "it is understood")]
-}
-
-/// An error with its causes.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Now, milliseconds since 1970.

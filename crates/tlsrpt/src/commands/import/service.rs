@@ -7,6 +7,7 @@ use bytes::Bytes;
 use reqwest::{StatusCode, header};
 use serde::Deserialize;
 use tlsrpt_report::UnixMillis;
+use tlsrpt_telemetry::chain;
 
 use super::{target::NotTaken, tls};
 use crate::config::Secret;
@@ -112,9 +113,4 @@ async fn problem(mut response: reqwest::Response) -> Problem {
         }
     }
     serde_json::from_slice(&body).unwrap_or_default()
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
