@@ -16,8 +16,8 @@ def rate(metric, by):
 
 
 def happening(metric, by):
-    """So many a second, without what does not happen: every reason has a series from the start, and most stay at 0."""
-    return f"{rate(metric, by)} > 0"
+    """So many a second of what has happened since the processes started: every reason has a series from the start, and most stay at 0."""
+    return f'{rate(metric, by)} and sum by ({by}) ({metric}{{job="tlsrpt"}}) > 0'
 
 
 def quantiles(metric, by=""):
