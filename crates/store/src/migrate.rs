@@ -150,12 +150,14 @@ impl Store {
 }
 
 impl Store {
-    /// The statements of all migrations, as they are run on this database: for whoever reads them first, or runs them by hand.
+    /// The statements of the migrations up to `version`, as they are run on this database: for whoever reads them first, or runs them by
+    /// hand. [`Store::schema_known`] is all of them.
     #[must_use]
-    pub fn schema(&self) -> Vec<String> {
+    pub fn schema(&self, version: u32) -> Vec<String> {
         let (layout, database) = (self.layout(), self.database());
-        let migrations = MIGRATIONS.iter().flat_map(|migration| migration.statements(layout, database));
-        std::iter::once(layout.fill(VERSIONS, database)).chain(migrations).collect()
+        let migrations = MIGRATIONS.iter().filter(|migration| migration.version <= version);
+        let statements = migrations.flat_map(|migration| migration.statements(layout, database));
+        std::iter::once(layout.fill(VERSIONS, database)).chain(statements).collect()
     }
 }
 

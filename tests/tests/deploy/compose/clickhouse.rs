@@ -98,7 +98,7 @@ fn schema() -> Vec<String> {
         cluster: None,
     };
     let mut statements = vec!["CREATE DATABASE IF NOT EXISTS tlsrpt".to_owned(), "USE tlsrpt".to_owned()];
-    statements.extend(Store::new(&config).schema());
+    statements.extend(Store::new(&config).schema(Store::schema_known()));
     statements.push("INSERT INTO migrations SELECT 1, 'x', now64(3, 'UTC')".to_owned());
     statements.push("SELECT DISTINCT version FROM migrations".to_owned());
     statements.push("ALTER TABLE audit MODIFY TTL toDateTime(at) + toIntervalDay(7)".to_owned());
