@@ -13,7 +13,7 @@ BROKERS ?= 1
 # How long make chaos goes round at least.
 MINUTES ?= 20
 
-.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis clickhouse-go clickhouse-connect grafana-schema pictures go helm deploy-schemas systemd build unit-tests
+.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis clickhouse-go clickhouse-connect grafana-schema otel-collector pictures go helm deploy-schemas systemd build unit-tests
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,7 +31,7 @@ kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a
 # The binaries that the suites start are built with the tests, in one selection: by themselves they would choose other features
 # of the same dependencies, which would all be built twice. The suites wait more than they work, so two go side by side; the output
 # of each comes in one piece when it is done.
-test: setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis clickhouse-go clickhouse-connect grafana-schema helm deploy-schemas systemd lint-code ## run every test
+test: setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis clickhouse-go clickhouse-connect grafana-schema otel-collector helm deploy-schemas systemd lint-code ## run every test
 	$(CARGO) build --locked --workspace --bins --tests
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=2 $(SUITES)
 
@@ -112,6 +112,9 @@ clickhouse-connect: setup ## fetch clickhouse-connect, which asks the database a
 
 grafana-schema: ## build the program that holds dashboards against Grafana's schema (pinned, checked, cached outside the checkout)
 	@scripts/fetch-grafana-schema
+
+otel-collector: ## build the OpenTelemetry collector that takes the tests' traces (pinned, checked, cached outside the checkout)
+	@scripts/fetch-otel-collector
 
 pictures: setup libchdb prometheus ## draw the dashboards of docs/grafana.md from the demo's data
 	$(CARGO) build --locked --workspace --bins --tests

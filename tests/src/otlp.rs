@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::SocketAddr,
+    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -33,11 +34,15 @@ use opentelemetry_proto::tonic::{
     trace::v1::{Span, span::SpanKind, status::StatusCode as SpanStatus},
 };
 use prost::Message;
+use rustls::ServerConfig;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, service::Routes};
 
-use crate::wait::until;
+use crate::{
+    tls::{TlsListener, certified},
+    wait::until,
+};
 
 /// A span as it came.
 #[derive(Clone)]
@@ -49,6 +54,7 @@ pub struct SeenSpan {
 /// A receiver on loopback, until it is stopped.
 pub struct OtlpReceiver {
     address: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
     seen: Seen,
     serving: Option<(CancellationToken, JoinHandle<()>)>,
 }
@@ -65,14 +71,22 @@ struct Seen {
 impl OtlpReceiver {
     /// One on a free port.
     pub async fn start() -> Self {
-        let mut receiver = Self { address: crate::free_address().await, seen: Seen::default(), serving: None };
+        let mut receiver = Self::reserve().await;
+        receiver.start_again().await;
+        receiver
+    }
+
+    /// One over TLS, whose certificate is written to this file.
+    pub async fn start_with_tls(certificate_file: &Path) -> Self {
+        let mut receiver = Self::reserve().await;
+        receiver.tls = Some(certified(receiver.address, certificate_file));
         receiver.start_again().await;
         receiver
     }
 
     /// One that is away, at an address that it has when it is started.
     pub async fn reserve() -> Self {
-        Self { address: crate::free_address().await, seen: Seen::default(), serving: None }
+        Self { address: crate::free_address().await, tls: None, seen: Seen::default(), serving: None }
     }
 
     /// Takes requests.
@@ -86,8 +100,14 @@ impl OtlpReceiver {
             .with_state(self.seen.clone())
             .merge(grpc.into_axum_router());
         let end = CancellationToken::new();
-        let serving = axum::serve(listener, router).with_graceful_shutdown(end.clone().cancelled_owned());
-        let serving = tokio::spawn(async move { serving.await.unwrap() });
+        let ended = end.clone().cancelled_owned();
+        let serving = match self.tls.clone() {
+            None => tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(ended).await.unwrap() }),
+            Some(tls) => {
+                let listener = TlsListener::new(listener, tls);
+                tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(ended).await.unwrap() })
+            }
+        };
         self.serving = Some((end, serving));
     }
 
@@ -105,7 +125,7 @@ impl OtlpReceiver {
 
     /// What a service has to be told.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.address)
     }
 
     /// All spans so far.

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use tlsrpt_fetched::cache_directory;
 
 /// Of each program of `tests/`: its go.mod, and what it was built from.
-const GO_PROGRAMS: [(&str, &str, &str); 2] = [
+const GO_PROGRAMS: [(&str, &str, &str); 3] = [
     ("clickhouse-go", include_str!("../clickhouse-go/go.mod"), include_str!("../clickhouse-go/main.go")),
     ("grafana-schema", include_str!("../grafana-schema/go.mod"), include_str!("../grafana-schema/main.go")),
+    ("otel-collector", include_str!("../otel-collector/go.mod"), include_str!("../otel-collector/main.go")),
 ];
 /// Of each Python package: its lock.
 const PYTHON_PACKAGES: [(&str, &str); 1] = [("clickhouse-connect", include_str!("../../scripts/clickhouse-connect/requirements.lock"))];

@@ -10,7 +10,7 @@ use std::{
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::Value;
 use tempfile::TempDir;
-use tlsrpt_tests::{Setup, free_address, program};
+use tlsrpt_tests::{OtlpReceiver, Setup, free_address, program};
 
 /// A doctor for a service that listens on free ports, keeps its data in `data_dir`, and asks a DNS server that is not there.
 fn doctor(data_dir: &Path) -> Command {
@@ -184,6 +184,33 @@ async fn what_is_away_is_named_within_its_time_with_what_to_correct() {
     let mut command = doctor(dir.path());
     command.args(["--role", "writer"]);
     check(&run(command).await, "fail", "configuration", &["Kafka", "--kafka-brokers"]);
+}
+
+#[tokio::test]
+async fn a_receiver_of_traces_is_asked_whether_it_takes_them_and_over_tls_only_one_that_is_trusted() {
+    let dir = tempfile::tempdir().unwrap();
+    let certificate = dir.path().join("receiver.pem");
+    let receiver = OtlpReceiver::start_with_tls(&certificate).await;
+    let asked = async |protocol: &str, trusts: bool| {
+        let config = dir.path().join("otlp.toml");
+        let endpoint = receiver.endpoint();
+        std::fs::write(&config, format!("[otlp]\nendpoint = \"{endpoint}\"\nprotocol = \"{protocol}\"\nmetrics = true\n")).unwrap();
+        let mut command = doctor(dir.path());
+        // One that asks nobody else.
+        command.args(["--role", "writer", "--config"]).arg(&config);
+        if trusts {
+            command.env("SSL_CERT_FILE", &certificate);
+        }
+        run(command).await
+    };
+    for protocol in ["grpc", "http"] {
+        check(&asked(protocol, true).await, "ok", "otlp", &[&receiver.endpoint(), "takes what is sent"]);
+        check(&asked(protocol, false).await, "warn", "otlp", &["takes no traces", "UnknownIssuer", "otlp.endpoint"]);
+        receiver.refuse(true);
+        check(&asked(protocol, true).await, "warn", "otlp", &["takes no traces", "otlp.headers"]);
+        receiver.refuse(false);
+    }
+    assert!(receiver.spans().is_empty() && receiver.metrics().is_empty(), "nothing is sent");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 
 mod away;
 mod chain;
+mod collector;
 mod kafka;
 mod logs;
 mod metrics;

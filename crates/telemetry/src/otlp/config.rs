@@ -66,6 +66,14 @@ pub enum OtlpError {
         /// Its name.
         name: String,
     },
+    /// The receiver was asked, and does not take it.
+    #[error("the receiver takes no {kind}: {said}")]
+    Receiver {
+        /// Traces or metrics.
+        kind: &'static str,
+        /// What it, or the way to it, says.
+        said: String,
+    },
     /// TLS cannot be set up.
     #[error("set up TLS")]
     Tls(#[from] rustls::Error),

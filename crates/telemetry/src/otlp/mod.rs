@@ -22,6 +22,7 @@ mod transport;
 use std::{sync::Arc, time::Duration};
 
 use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_proto::tonic::collector::{metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use prometheus::{IntCounter, Registry};
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -29,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use outlet::Outlet;
 use queue::Queue;
-use transport::Transport;
+use transport::{SendError, Transport};
 
 pub use config::{OtlpConfig, OtlpError, OtlpProtocol};
 pub use opentelemetry::trace::SpanKind;
@@ -111,6 +112,22 @@ impl Otlp {
             sending.push(tokio::spawn(metrics::send(outlet, registry.clone(), resource, config.metrics_interval, closing.clone())));
         }
         Ok(Self { tracer, sending, closing })
+    }
+
+    /// Asks the receiver to take none of what it is to get: tells whether it can be reached, is one, and lets us in.
+    ///
+    /// # Errors
+    /// [`OtlpError::Receiver`] says what it does not take, and why.
+    pub async fn probe(config: &OtlpConfig) -> Result<(), OtlpError> {
+        let transport = Transport::new(config)?;
+        let refused = |kind| move |error: SendError| OtlpError::Receiver { kind, said: error.to_string() };
+        if config.traces {
+            transport.send(ExportTraceServiceRequest::default()).await.map_err(refused("traces"))?;
+        }
+        if config.metrics {
+            transport.send(ExportMetricsServiceRequest::default()).await.map_err(refused("metrics"))?;
+        }
+        Ok(())
     }
 
     /// What makes spans; off when nothing is traced.

@@ -24,6 +24,8 @@ use crate::chain;
 
 /// Most that is repeated of what a receiver says.
 const SHOWN_MAX_CHARS: usize = 200;
+/// Longest answer over HTTP that is read: it counts what was refused, and says why.
+const ANSWER_MAX_BYTES: usize = 64 << 10;
 /// The media type of protobuf (OTLP 1, "Binary Protobuf Encoding").
 const PROTOBUF: &str = "application/x-protobuf";
 
@@ -143,7 +145,7 @@ async fn post<R: Request>(client: &reqwest::Client, base: &Url, headers: &Header
     url.set_path(&format!("{}{}", base.path().trim_end_matches('/'), R::PATH));
     let post = client.post(url).headers(headers.clone()).header(CONTENT_TYPE, PROTOBUF).body(request.encode_to_vec());
     let failed = |error: reqwest::Error| SendError::new(&chain(&error.without_url()), true);
-    let answer = post.send().await.map_err(failed)?;
+    let mut answer = post.send().await.map_err(failed)?;
     let status = answer.status();
     if !status.is_success() {
         // OTLP 1, "Retryable Response Codes".
@@ -153,9 +155,15 @@ async fn post<R: Request>(client: &reqwest::Client, base: &Url, headers: &Header
         );
         return Err(SendError::new(&format!("it answers {status}"), passes));
     }
-    let body = answer.bytes().await.map_err(failed)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+        body.extend_from_slice(&chunk);
+        if body.len() > ANSWER_MAX_BYTES {
+            break;
+        }
+    }
     // What it says of refused items is of no use when it cannot be read: it took the request.
-    Ok(R::Answer::decode(body).unwrap_or_default())
+    Ok(R::Answer::decode(body.as_slice()).unwrap_or_default())
 }
 
 fn of_status(status: &Status) -> SendError {

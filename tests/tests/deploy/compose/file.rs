@@ -169,26 +169,11 @@ fn secrets_are_made_once_each_at_random_and_nobody_else_on_the_machine_reads_the
 }
 
 #[test]
-fn the_collectors_pipelines_are_made_of_what_it_is_configured_with() {
-    let file = document(&fs::read_to_string(repository("deploy/otel/collector.yaml")).unwrap());
-    let (service, mut used) = (&file["service"], Vec::new());
-    for (name, pipeline) in service["pipelines"].as_object().unwrap() {
-        for kind in ["receivers", "processors", "exporters"] {
-            let parts = texts(&pipeline[kind]);
-            assert!(!parts.is_empty(), "{name} has no {kind}");
-            used.extend(parts.into_iter().map(|part| (kind, part.to_owned())));
-        }
-        assert_eq!(pipeline["processors"][0], "memory_limiter", "{name}");
-    }
-    used.extend(texts(&service["extensions"]).into_iter().map(|part| ("extensions", part.to_owned())));
-    for kind in ["receivers", "processors", "exporters", "extensions"] {
-        for part in file[kind].as_object().unwrap().keys() {
-            assert!(used.contains(&(kind, part.clone())), "{kind}: {part} is configured and not used");
-        }
-    }
-    for (kind, part) in used {
-        assert!(file[kind].get(&part).is_some(), "{kind}: {part} is used and not configured");
-    }
+fn the_collector_is_of_the_release_that_the_tests_send_to() {
+    let (_, service) = services().into_iter().find(|(name, _)| name == "collector").unwrap();
+    let module = fs::read_to_string(repository("tests/otel-collector/go.mod")).unwrap();
+    let (_, version) = service["image"].as_str().unwrap().split_once(':').unwrap();
+    assert!(module.contains(&format!("go.opentelemetry.io/collector/otelcol v{version}\n")), "{version}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod dns;
 mod issuer;
 mod kafka;
 mod machine;
+mod otlp;
 mod ports;
 mod service;
 
@@ -157,6 +158,7 @@ async fn look(config: &Config, role: Role) -> Vec<Finding> {
     checks.push(("kafka", tokio::spawn(kafka::check(config.clone()))));
     checks.push(("clickhouse", tokio::spawn(clickhouse::check(config.clone(), role))));
     checks.push(("issuer", tokio::spawn(issuer::check(config.clone(), role))));
+    checks.push(("otlp", tokio::spawn(otlp::check(config.clone()))));
     let mut findings = Vec::new();
     let deadline = tokio::time::Instant::now() + CHECK_MAX;
     for (subject, check) in checks {
