@@ -7,6 +7,7 @@
 
 mod admin_inputs;
 mod backup;
+mod backup_faults;
 mod chaos;
 mod clients;
 mod command_line;
