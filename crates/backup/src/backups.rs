@@ -7,9 +7,10 @@ use serde::Serialize;
 use tlsrpt_telemetry::chain;
 
 use crate::{
+    clock::now,
     error::BackupError,
     manifest::Manifest,
-    take::{Phase, Progress, Source, now, take},
+    take::{Phase, Progress, Source, take},
 };
 
 /// How it stands with a backup.

@@ -8,6 +8,7 @@
 //! says so, and no service starts on it; files are their owner's alone.
 
 mod backups;
+mod clock;
 mod error;
 mod files;
 mod manifest;

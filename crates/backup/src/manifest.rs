@@ -77,7 +77,7 @@ impl Manifest {
             format: FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             began_at,
-            finished_at: crate::take::now(),
+            finished_at: crate::clock::now(),
             database: database.to_owned(),
             schema,
             files: sealed,

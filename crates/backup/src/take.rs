@@ -8,7 +8,6 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::SystemTime,
 };
 
 use parking_lot::Mutex;
@@ -16,10 +15,9 @@ use serde::Serialize;
 use tlsrpt_log::EmbeddedLog;
 use tlsrpt_record::TenantId;
 use tlsrpt_registry::Registry;
-use tlsrpt_report::UnixMillis;
 use tlsrpt_store::Store;
 
-use crate::{error::BackupError, files, manifest::Manifest};
+use crate::{clock::now, error::BackupError, files, manifest::Manifest};
 
 /// The database's copy in a backup.
 pub const DATABASE_DIR: &str = "database";
@@ -219,10 +217,4 @@ fn copy_kept(data_dir: &Path, dir: &Path) -> Result<(), BackupError> {
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, BackupError> + Send + 'static) -> Result<T, BackupError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| BackupError::BrokeOff)?
-}
-
-/// Now, RFC 3339.
-pub(crate) fn now() -> String {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)).rfc3339()
 }

@@ -89,18 +89,18 @@ pub(crate) async fn one(key: TenantKey, path: Segments, Asked(asked): Asked<AsOf
     let as_of = asked.day;
     let (mut filter, verdict) = of(&key, &domain, &asked.rule, as_of).await?;
     filter.from = verdict.readiness.rests_from;
-    let blocking = key.queries.blocking(&filter).await?;
-    let not_counted = match key.minimum_trust() {
-        None => None,
-        Some(minimum) => {
-            filter.trust = Trust::ALL.into_iter().filter(|&trust| trust < minimum).collect();
-            // Without a trust below it nothing is left out; an empty list would ask for everything.
-            let days = if filter.trust.is_empty() { Vec::new() } else { key.queries.reporter_days(&filter).await? };
-            Some(Uncounted::of(minimum, &days))
-        }
-    };
+    let (blocking, not_counted) = tokio::try_join!(async { Ok(key.queries.blocking(&filter).await?) }, uncounted(&key, &filter))?;
     let evidence = Evidence::of(&verdict, as_of, blocking, not_counted);
     Ok(Json(Answer { domain, readiness: verdict.readiness, evidence }))
+}
+
+/// What lies below the tenant's minimum trust, in the days of `filter`; none where everything counts.
+async fn uncounted(key: &TenantKey, filter: &Filter) -> Result<Option<Uncounted>, Problem> {
+    let Some(minimum) = key.minimum_trust() else { return Ok(None) };
+    let trust: Vec<Trust> = Trust::ALL.into_iter().filter(|&trust| trust < minimum).collect();
+    // Without a trust below it nothing is left out; an empty list would ask for everything.
+    let days = if trust.is_empty() { Vec::new() } else { key.queries.reporter_days(&Filter { trust, ..filter.clone() }).await? };
+    Ok(Some(Uncounted::of(minimum, &days)))
 }
 
 /// The verdict on one domain, and the filter of what it was made of.
