@@ -26,6 +26,14 @@ pub(crate) fn make_dir(dir: &Path) -> Result<(), BackupError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(BackupError::file("make the directory", dir))
 }
 
+/// Makes a directory for its owner alone that is empty: what a process that was killed left there is removed.
+pub(crate) fn make_new_dir(dir: &Path) -> Result<(), BackupError> {
+    if dir.exists() {
+        fs::remove_dir_all(dir).map_err(BackupError::file("remove", dir))?;
+    }
+    make_dir(dir)
+}
+
 /// The regular files below `dir`, by their paths from it, in order; `directory` is told each directory. Other kinds of files are passed over.
 pub(crate) fn walk(dir: &Path, directory: &mut impl FnMut(&Path) -> Result<(), BackupError>) -> Result<Vec<PathBuf>, BackupError> {
     let mut found = Vec::new();
@@ -114,12 +122,13 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), BackupError> {
     file.write_all(content).and_then(|()| file.sync_all()).map_err(BackupError::file("write", path))
 }
 
-/// Copies the backup with this manifest from `from` to `to`, and refuses what differs; `copied` is told the bytes so far.
+/// Copies the backup with this manifest from `from` to `to`, where nothing stays of what was there, and refuses what differs; `copied` is
+/// told the bytes so far.
 ///
 /// # Errors
 /// [`BackupError::Damaged`] names the first file that is not as the manifest says.
 pub fn copy_checked(manifest: &crate::Manifest, from: &Path, to: &Path, mut copied: impl FnMut(u64)) -> Result<(), BackupError> {
-    make_dir(to)?;
+    make_new_dir(to)?;
     let mut bytes = 0;
     for file in &manifest.files {
         let found = copy(&from.join(&file.path), &to.join(&file.path))?;

@@ -145,11 +145,7 @@ async fn take_into(source: &Source, dir: &Path, progress: &Progress) -> Result<M
     blocking({
         let (data_dir, dir) = (source.data_dir.clone(), dir.to_owned());
         move || {
-            // Left by a process that was killed.
-            if dir.exists() {
-                fs::remove_dir_all(&dir).map_err(BackupError::file("remove", &dir))?;
-            }
-            files::make_dir(&dir)?;
+            files::make_new_dir(&dir)?;
             check_room(&data_dir, &dir)
         }
     })

@@ -120,7 +120,11 @@ async fn a_backup_under_load_holds_all_that_was_acknowledged_before_and_counts_i
     };
     let outside = tempfile::tempdir().unwrap();
     let backup = outside.path().join("backup");
+    // Left by one that was killed.
+    std::fs::create_dir_all(outside.path().join("backup.unfinished/log")).unwrap();
+    std::fs::write(outside.path().join("backup.unfinished/manifest.json"), "{").unwrap();
     let told = succeeded(&back_up(&service, true, &backup).await);
+    assert!(!outside.path().join("backup.unfinished").exists());
     assert!(told["bytes"].as_u64().unwrap() > 0 && told["files"].as_u64().unwrap() > 0, "{told}");
     ends.store(true, Ordering::Relaxed);
     let posted = posting.await.unwrap();
