@@ -13,7 +13,7 @@ BROKERS ?= 1
 # How long make chaos goes round at least.
 MINUTES ?= 20
 
-.PHONY: help run demo kafka test chaos bench lint lint-code setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis clickhouse-go clickhouse-connect grafana-schema otel-collector pictures go helm deploy-schemas systemd build unit-tests
+.PHONY: help run demo kafka test chaos bench lint format setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis clickhouse-go clickhouse-connect grafana-schema otel-collector pictures go helm deploy-schemas systemd build unit-tests
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -28,11 +28,9 @@ kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a
 	$(CARGO) build --locked -q -p tlsrpt-kafka-broker
 	@exec target/debug/tlsrpt-kafka-broker --brokers $(BROKERS) --port $(KAFKA_PORT)
 
-# The binaries that the suites start are built with the tests, in one selection: by themselves they would choose other features
-# of the same dependencies, which would all be built twice. The suites wait more than they work, so two go side by side; the output
-# of each comes in one piece when it is done.
-test: setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis clickhouse-go clickhouse-connect grafana-schema otel-collector helm deploy-schemas systemd lint-code ## run every test
-	$(CARGO) build --locked --workspace --bins --tests
+# The suites wait more than they work, so two go side by side; the output of each comes in one piece when it is done.
+test: format setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis clickhouse-go clickhouse-connect grafana-schema otel-collector helm deploy-schemas systemd ## run every test, and clippy
+	$(BUILD_TESTS)
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=2 $(SUITES)
 
 # Longest first. Every suite is in one of them: those of the service by its directory, the others by their files.
@@ -40,7 +38,13 @@ SERVICE_SUITES := $(patsubst tests/tests/%/main.rs,%,$(wildcard tests/tests/*/ma
 CRATE_SUITES := $(sort $(basename $(notdir $(wildcard crates/*/tests/*.rs tests/*/tests/*.rs))) \
 	$(notdir $(patsubst %/main.rs,%,$(wildcard crates/*/tests/*/main.rs tests/*/tests/*/main.rs))))
 SUITES := $(addprefix suite-,e2e chaos $(filter-out e2e chaos,$(SERVICE_SUITES)) $(CRATE_SUITES)) unit-tests
-RUN_TESTS = $(CARGO) test --locked --workspace --no-fail-fast
+
+# The binaries that the suites start are built with the tests, in one selection: by themselves they would choose other features
+# of the same dependencies, which would all be built twice. cargo clippy would build them once more to look at them; its compiler is rustc
+# with more to say, so it builds the tests, told what cargo clippy tells it. What make run and make bench build is rustc's.
+LINTED = RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings
+BUILD_TESTS = $(LINTED) $(CARGO) build --locked --workspace --all-targets
+RUN_TESTS = $(LINTED) $(CARGO) test --locked --workspace --no-fail-fast
 
 suite-%:
 	$(RUN_TESTS) --test $*
@@ -50,19 +54,19 @@ unit-tests:
 	$(RUN_TESTS) --doc
 
 chaos: setup libchdb kafka-jars ## faults under load on real brokers, MINUTES long; prints a line a fault
-	$(CARGO) build --locked --workspace --bins --tests
-	TLSRPT_CHAOS_MINUTES=$(MINUTES) $(CARGO) test --locked --workspace --test chaos -- --nocapture
+	$(BUILD_TESTS)
+	TLSRPT_CHAOS_MINUTES=$(MINUTES) $(RUN_TESTS) --test chaos -- --nocapture
 
 bench: setup libchdb kafka-jars mail-peers ## print speeds as ratios from one run
 	$(CARGO) build --locked --release -p tlsrpt
 	$(CARGO) bench --locked -p tlsrpt-tests
 
-lint: lint-code ## rustfmt, clippy, cargo-deny
+lint: format ## rustfmt, clippy, cargo-deny
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	scripts/cargo-deny check bans licenses sources
 
-lint-code: setup
+format: setup
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 build: setup libchdb
 	$(CARGO) build --locked --release -p tlsrpt
@@ -117,5 +121,5 @@ otel-collector: ## build the OpenTelemetry collector that takes the tests' trace
 	@scripts/fetch-otel-collector
 
 pictures: setup libchdb prometheus ## draw the dashboards of docs/grafana.md from the demo's data
-	$(CARGO) build --locked --workspace --bins --tests
-	TLSRPT_PICTURES_DIR=docs/grafana TLSRPT_PICTURES_SECONDS=180 $(CARGO) test --locked --workspace --test deploy every_panel -- --nocapture
+	$(BUILD_TESTS)
+	TLSRPT_PICTURES_DIR=docs/grafana TLSRPT_PICTURES_SECONDS=180 $(RUN_TESTS) --test deploy every_panel -- --nocapture
