@@ -46,7 +46,7 @@ const QUIET_MAX: Duration = Duration::from_secs(180);
 const DIFFERS_MAX: Duration = Duration::from_secs(45);
 
 /// What the roles say loudly when they are treated like this.
-const LOUD: [&str; 27] = [
+const LOUD: [&str; 28] = [
     "Kafka is away",
     "a dependency is away at the start",
     "the log takes no submissions",
@@ -68,6 +68,7 @@ const LOUD: [&str; 27] = [
     "joins anew",
     "not every append was acknowledged",
     "the log cannot write and opens its store again",
+    "the log cannot drop old segments yet",
     "Flush error",
     "Compaction error",
     "crashed: Storage",

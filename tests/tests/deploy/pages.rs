@@ -1,4 +1,4 @@
-//! The pages: every link leads somewhere, and every command of `tlsrpt` is one that the program has.
+//! The pages: each is found from the README, every link leads somewhere, and every command of `tlsrpt` is one that the program has.
 
 use std::{
     collections::BTreeMap,
@@ -65,6 +65,15 @@ fn every_link_of_the_pages_leads_to_a_file_and_a_heading_that_are_there() {
         }
     }
     assert_eq!(dead, Vec::<String>::new());
+}
+
+#[test]
+fn the_readme_names_every_page_of_docs() {
+    let pages = pages();
+    let named: Vec<&str> = links(&pages[Path::new("README.md")]).collect();
+    let is_named = |path: &&PathBuf| named.iter().any(|target| path.as_path() == Path::new(target));
+    let missing: Vec<&PathBuf> = pages.keys().filter(|path| path.starts_with("docs")).filter(|path| !is_named(path)).collect();
+    assert_eq!(missing, Vec::<&PathBuf>::new());
 }
 
 /// The commands of `tlsrpt` in a page: lines of code, and those within a line between backticks.

@@ -9,9 +9,10 @@ const LARGE: u32 = 400;
 const REPORTS_MAX: usize = 4_000;
 
 /// What the service and its log's store say about a full disk.
-const LOUD: [&str; 9] = [
+const LOUD: [&str; 10] = [
     "the log takes no submissions",
     "the log cannot write and opens its store again",
+    "the log cannot drop old segments yet",
     "the log cannot be read; trying again",
     "the log does not take normalized records; trying again",
     "the offset cannot be committed; trying again",
