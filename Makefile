@@ -28,7 +28,7 @@ kafka: setup kafka-jars ## start Kafka on loopback until Ctrl-C; BROKERS=3 for a
 	$(CARGO) build --locked -q -p tlsrpt-kafka-broker
 	@exec target/debug/tlsrpt-kafka-broker --brokers $(BROKERS) --port $(KAFKA_PORT)
 
-# The suites wait more than they work, so two go side by side; the output of each comes in one piece when it is done.
+# Two suites go side by side, since each waits now and then; the output of each comes in one piece when it is done.
 test: format setup libchdb kafka-jars mail-peers prometheus oidc-provider typescript schemathesis clickhouse-go clickhouse-connect grafana-schema otel-collector helm deploy-schemas systemd ## run every test, and clippy
 	$(BUILD_TESTS)
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=2 $(SUITES)

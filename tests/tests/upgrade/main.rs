@@ -47,7 +47,12 @@ fn outcome(hex: &str, id: SubmissionId) -> Vec<u8> {
 /// The database of a service that is stopped.
 struct Database {
     engine: Embedded,
+    /// Of the engine, with no database chosen.
     client: Client,
+}
+
+async fn execute(client: &Client, statement: &str) {
+    client.query_raw(statement).execute().await.unwrap_or_else(|error| panic!("{statement}: {error}"));
 }
 
 impl Database {
@@ -60,18 +65,14 @@ impl Database {
     }
 
     async fn run(&self, statement: &str) {
-        let client = self.client.clone().with_database(&self.engine.config.database);
-        client.query_raw(statement).execute().await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        execute(&self.client.clone().with_database(&self.engine.config.database), statement).await;
     }
 
     /// Moves all rows into tables as the program of schema version `version` made them. What that version did not keep is gone.
     async fn go_back_to(&self, version: u32) {
-        let server = |statement: String| async move {
-            self.client.query_raw(&statement).execute().await.unwrap_or_else(|error| panic!("{statement}: {error}"));
-        };
         let name = &self.engine.config.database;
-        server(format!("RENAME DATABASE {name} TO newer")).await;
-        server(format!("CREATE DATABASE {name}")).await;
+        execute(&self.client, &format!("RENAME DATABASE {name} TO newer")).await;
+        execute(&self.client, &format!("CREATE DATABASE {name}")).await;
         for statement in Store::new(&self.engine.config).schema(version) {
             self.run(&statement).await;
         }
@@ -81,9 +82,9 @@ impl Database {
         assert!(tables.len() > 2, "{tables:?}");
         for (table, columns) in tables {
             let those = if table == "migrations" { format!("WHERE version <= {version}") } else { String::new() };
-            server(format!("INSERT INTO {name}.{table} ({columns}) SELECT {columns} FROM newer.{table} {those}")).await;
+            self.run(&format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM newer.{table} {those}")).await;
         }
-        server("DROP DATABASE newer SYNC".to_owned()).await;
+        self.run("DROP DATABASE newer SYNC").await;
     }
 
     async fn close(self) {
@@ -138,7 +139,7 @@ async fn with_reports(setup: Setup) -> (Service, TenantAccess, Vec<Value>) {
     (service, access, before)
 }
 
-/// Which migrations the service ran at its start.
+/// How many migrations the service ran at its start.
 fn migrated(service: &Service) -> usize {
     service.log().all().iter().filter(|line| line.contains("ran a migration")).count()
 }
