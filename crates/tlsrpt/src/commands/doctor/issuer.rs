@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use tlsrpt_outbound::{BodyError, bounded};
 
 use super::{Finding, Role, chain};
 use crate::config::Config;
@@ -38,16 +39,13 @@ async fn discovery(issuer: &str) -> Result<Discovery, String> {
     let client = reqwest::Client::builder().timeout(ANSWER_MAX).redirect(reqwest::redirect::Policy::none()).build();
     let client = client.map_err(|error| chain(&error))?;
     let request = client.get(format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/')));
-    let mut answer = request.send().await.map_err(|error| chain(&error.without_url()))?;
+    let answer = request.send().await.map_err(|error| chain(&error.without_url()))?;
     if !answer.status().is_success() {
         return Err(format!("its discovery document is answered {}", answer.status()));
     }
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| chain(&error.without_url()))? {
-        body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_MAX_BYTES {
-            return Err("its discovery document is too long".to_owned());
-        }
-    }
+    let body = bounded(answer, ANSWER_MAX_BYTES).await.map_err(|error| match error {
+        BodyError::TooLarge { .. } => "its discovery document is too long".to_owned(),
+        BodyError::Read(error) => chain(&error),
+    })?;
     serde_json::from_slice(&body).map_err(|error| format!("its discovery document is not understood: {error}"))
 }
